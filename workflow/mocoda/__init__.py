@@ -1,0 +1,1 @@
+"""mocoda: model-based counterfactual data augmentation for offline reinforcement learning."""
