@@ -1,0 +1,16 @@
+"""The offline agents, by the names that the configuration uses."""
+
+from mocoda.agents import td3_bc
+from mocoda.agents.base import Agent, AgentSettings, AgentVariant, Batch, Policy
+
+AGENTS: dict[str, AgentVariant] = {
+    "td3_bc": AgentVariant(
+        settings=td3_bc.TD3BCSettings,
+        make=td3_bc.TD3BC,
+        policy_from_tensors=td3_bc.policy_from_tensors,
+        description="TD3 with a behaviour-cloning penalty; MoCoDA's form (-min(Q1, Q2) + MSE) "
+        "unless form = published (Fujimoto and Gu, 2021)",
+    ),
+}
+
+__all__ = ["AGENTS", "Agent", "AgentSettings", "AgentVariant", "Batch", "Policy"]

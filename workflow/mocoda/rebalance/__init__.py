@@ -1,0 +1,15 @@
+"""Which of the generated rows are kept.
+
+A variant is a module with a settings model and a function
+`select(columns, eligible, target, rng, settings) -> Selection`, and one line here.
+"""
+
+from __future__ import annotations
+
+from mocoda.rebalance import none, prioritized, uniform
+
+REBALANCE = {
+    "none": (none.NoneSettings, none.select),
+    "uniform": (uniform.UniformSettings, uniform.select),
+    "prioritized": (prioritized.PrioritizedSettings, prioritized.select),
+}

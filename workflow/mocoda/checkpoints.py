@@ -1,0 +1,48 @@
+"""Training state that outlives a killed job.
+
+The workflow manager deletes a job's declared outputs before it runs the job again, so state lives
+in a folder of its own, named by a hash of what the job computes (inputs, settings, code), and is
+removed when the job has succeeded.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import torch
+
+from mocoda.artifacts import read_tensors, write_tensors
+from mocoda.errors import UserError
+
+
+class Checkpoint:
+    """One file of tensors, replaced atomically at most every `seconds`."""
+
+    def __init__(self, folder: Path | str, seconds: float = 60.0) -> None:
+        self.folder = Path(folder)
+        self.seconds = seconds
+        self.file = self.folder / "state.safetensors"
+        self.saved_at = time.monotonic()
+
+    def load(self) -> dict[str, torch.Tensor] | None:
+        """The last state, or None where there is none (or it is damaged: then start anew)."""
+        if not self.file.exists():
+            return None
+        try:
+            return read_tensors(self.file)
+        except UserError:
+            return None
+
+    @property
+    def due(self) -> bool:
+        return time.monotonic() - self.saved_at >= self.seconds
+
+    def save(self, state: dict[str, torch.Tensor]) -> None:
+        write_tensors(self.file, state)
+        self.saved_at = time.monotonic()
+
+    def remove(self) -> None:
+        """Forget the state: the job's outputs are written."""
+        shutil.rmtree(self.folder, ignore_errors=True)

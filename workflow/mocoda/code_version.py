@@ -1,0 +1,79 @@
+"""A hash of the code that a stage uses: the workflow manager does not see imported modules.
+
+The hash covers a module and everything of this package that it imports, transitively. Comments,
+docstrings and formatting do not count. The literal dicts in the packages' `__init__` files are
+left out, so that one more variant does not rerun the others: the variant that is used is named
+explicitly.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+# Modules that say how to run a stage, not what it computes.
+BOOKKEEPING = {"mocoda.jobs", "mocoda.code_version", "mocoda.domains.hooksweep2.film"}
+
+
+def module_file(name: str) -> Path | None:
+    """The source file of a module of this package, or None.
+
+    None for the folders of variants (`mocoda.agents`), whose `__init__` lists the variants; a
+    variant that is itself a folder (`mocoda.domains.hooksweep2`) has its `__init__`.
+    """
+    parts = name.split(".")[1:]
+    path = PACKAGE.joinpath(*parts)
+    if len(parts) > 1 and (path / "__init__.py").is_file():
+        return path / "__init__.py"
+    path = path.with_suffix(".py")
+    return path if parts and path.is_file() else None
+
+
+@cache
+def parse(path: Path) -> tuple[str, frozenset[str]]:
+    """The code of a module without docstrings, as text, and the package's modules it imports."""
+    tree = ast.parse(path.read_text())
+    imports: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mocoda"):
+            imports.add(str(node.module))
+            imports.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            imports.update(a.name for a in node.names if a.name.startswith("mocoda."))
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+            and isinstance(body[0].value.value, str)
+        ):
+            body[0].value.value = ""
+    return ast.dump(tree), frozenset(imports)
+
+
+def modules_used(*names: str) -> list[str]:
+    """The named modules and all of this package that they import, sorted."""
+    seen: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        path = module_file(name)
+        if name in seen or path is None or name in BOOKKEEPING:
+            continue
+        seen.add(name)
+        waiting.extend(parse(path)[1])
+    return sorted(seen)
+
+
+def code_version(*names: str) -> str:
+    """12 hexadecimal digits for the code of the named modules and what they import."""
+    digest = hashlib.sha256()
+    for name in modules_used(*names):
+        path = module_file(name)
+        if path is not None:
+            digest.update(name.encode() + b"\0" + parse(path)[0].encode() + b"\0")
+    return digest.hexdigest()[:12]

@@ -1,0 +1,135 @@
+"""How a stage runs as a job: its log, threads, errors, provenance and the state that it resumes.
+
+Every script in `workflow/scripts` is one call of `run_job`.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mocoda.artifacts import checksum, short_hash, write_json
+from mocoda.checkpoints import Checkpoint
+from mocoda.errors import UserError
+
+PACKAGES = ("mocoda", "numpy", "torch", "mujoco", "gymnasium", "scikit-learn", "zarr", "snakemake")
+STATE_FOLDER = Path(".state")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of one stage: where its inputs and outputs are, and what it was asked to do."""
+
+    stage: str
+    inputs: Mapping[str, Any]  # a name -> a path, or a list of paths
+    outputs: Mapping[str, str]
+    wildcards: Mapping[str, str]
+    settings: dict[str, Any]
+    code: str
+    threads: int
+    state: Path
+
+    @property
+    def config_hash(self) -> str:
+        """Names the settings of this stage."""
+        return short_hash(self.settings)
+
+    @property
+    def seed(self) -> int:
+        return int(self.wildcards["seed"])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Domain, stage, then the other wildcards: what the job's random streams are named by.
+
+        The scale is left out, so that scales differ only in their settings.
+        """
+        rest = [str(value) for key, value in sorted(self.wildcards.items()) if key not in ("domain", "scale")]
+        return (self.wildcards["domain"], self.stage, *rest)
+
+    def checkpoint(self, seconds: float = 60.0) -> Checkpoint:
+        """Where this job keeps the state it resumes from."""
+        return Checkpoint(self.state, seconds)
+
+    def log(self, text: str) -> None:
+        print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+
+def input_files(inputs: Mapping[str, Any]) -> list[Path]:
+    """All input paths that are files, in a fixed order."""
+    paths = []
+    for _, value in sorted(inputs.items()):
+        paths += [Path(p) for p in ([value] if isinstance(value, str) else list(value))]
+    return [path for path in paths if path.is_file()]
+
+
+def run_job(snakemake: Any, stage: Callable[[Job], None]) -> None:
+    """Run a stage for Snakemake: output to the rule's log, provenance beside its artefacts.
+
+    A `UserError` ends the job with its text alone; any other error with its traceback.
+    """
+    started = time.monotonic()
+    inputs = {str(k): (str(v) if isinstance(v, str) else [str(p) for p in v]) for k, v in snakemake.input.items()}
+    settings = json.loads(snakemake.params.settings)
+    checksums = {str(path): checksum(path) for path in input_files(inputs)}
+    code = str(snakemake.params.code)
+    job = Job(
+        stage=str(snakemake.rule),
+        inputs=inputs,
+        outputs={str(k): str(v) for k, v in snakemake.output.items()},
+        wildcards={str(k): str(v) for k, v in snakemake.wildcards.items()},
+        settings=settings,
+        code=code,
+        threads=int(snakemake.threads),
+        state=STATE_FOLDER / f"{snakemake.rule}-{short_hash([dict(snakemake.wildcards.items()), checksums, settings, code])}",
+    )
+    torch.set_num_threads(job.threads)
+    with Path(str(snakemake.log[0])).open("a", buffering=1) as log:
+        terminal = sys.stderr
+        sys.stdout = sys.stderr = log
+        try:
+            job.log(f"{job.stage} {dict(job.wildcards)} with {job.threads} thread(s)")
+            stage(job)
+            job.log(f"done in {time.monotonic() - started:.1f} s")
+            if "provenance" in job.outputs:
+                write_json(job.outputs["provenance"], describe_run(job, checksums, started))
+            job.checkpoint().remove()
+        except UserError as error:
+            print(f"Error: {error}", file=log)
+            print(f"\n{job.stage}: {error}\n", file=terminal)
+            sys.exit(1)
+        except BaseException as error:
+            traceback.print_exc(file=log)
+            print(f"\n{job.stage}: {type(error).__name__}: {error} (log: {snakemake.log[0]})", file=terminal)
+            raise
+        finally:
+            sys.stdout, sys.stderr = sys.__stdout__, terminal
+
+
+def describe_run(job: Job, checksums: Mapping[str, str], started: float) -> dict[str, Any]:
+    """What made an artefact: settings, inputs, code, packages, device, time and memory."""
+    return {
+        "stage": job.stage,
+        "wildcards": dict(job.wildcards),
+        "settings": job.settings,
+        "config_hash": job.config_hash,
+        "code_version": job.code,
+        "inputs": dict(checksums),
+        "packages": {name: version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "device": "cuda" if torch.cuda.is_available() else f"cpu ({platform.machine()})",
+        "threads": job.threads,
+        "seconds": round(time.monotonic() - started, 2),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }

@@ -1,0 +1,312 @@
+"""Stacked multilayer perceptrons with a manual backward pass: the fast linear algebra, alone.
+
+Why not `torch.nn`: nearly all the time of an offline update goes into matrix products, which run
+several times faster in bf16 where the processor has tensor units; autocast casts every weight on
+every call and cannot evaluate twin critics or ensemble members together. Here the fp32 master
+parameters are ONE flat tensor (one fused Adam step, one lerp for a moving average), the products
+read a flat bf16 shadow of it that is refreshed once a step, and each backward pass writes the
+gradient of all layers into one flat buffer. (Our choice throughout; the sums are fp32 in both
+precisions, and the last layer's output is fp32, because values of -50 have steps of 0.25 in bf16.)
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from mocoda.errors import UserError
+
+Precision = Literal["auto", "bf16", "fp32"]
+# Views of one flat tensor: per layer a weight [.., out, in] and a bias [.., out].
+Layers = list[tuple[Tensor, Tensor]]
+# Each piece of the flat tensors starts on a 64-byte boundary in bf16.
+ALIGNMENT = 32
+
+
+def resolve_precision(precision: Precision, device: torch.device | str) -> torch.dtype:
+    """The dtype of the matrix products: "auto" is bf16 where the hardware multiplies in it."""
+    device = torch.device(device)
+    if precision == "fp32":
+        return torch.float32
+    if precision == "bf16":
+        return torch.bfloat16
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    find = getattr(torch.cpu, "get_capabilities", None)  # newer than the oldest torch we accept
+    has_tiles = device.type == "cpu" and find is not None and find().get("amx_bf16", False)
+    return torch.bfloat16 if has_tiles else torch.float32
+
+
+def _fused_linear_relu_works() -> bool:
+    """Whether this build of torch has oneDNN's linear with the ReLU fused into it, and is right."""
+    try:
+        ones = torch.ones(2, 2, dtype=torch.bfloat16)
+        out = torch.ops.mkldnn._linear_pointwise(ones, -ones, ones[0], "relu", [], "")
+        return bool((out == 0).all())
+    except (AttributeError, RuntimeError):
+        return False
+
+
+FUSED_LINEAR_RELU = _fused_linear_relu_works()
+
+
+def linear_relu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """max(0, x weight^T + bias), in one call where torch has it."""
+    if x.dim() == 2 and x.dtype == torch.bfloat16 and x.is_cpu and FUSED_LINEAR_RELU:
+        fused: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "relu", [], "")
+        return fused
+    return _linear(x, weight, bias).relu_()
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    if x.dim() == 2:
+        return torch.addmm(bias, x, weight.mT)
+    return torch.baddbmm(bias.unsqueeze(-2), x, weight.mT)
+
+
+def _backward(
+    gradient: Tensor,
+    activations: list[Tensor],
+    layers: Layers,
+    written: Layers | None,
+    to_input: bool,
+) -> Tensor | None:
+    """Carry d loss / d output back through one MLP (or through a stack of them).
+
+    `activations` holds the input of each layer; `written`, where given, receives the gradient of
+    each layer's parameters. Returns d loss / d input if `to_input`.
+    """
+    for number in reversed(range(len(layers))):
+        x, weight = activations[number], layers[number][0]
+        if written is not None:
+            torch.matmul(gradient.mT, x, out=written[number][0])
+            torch.sum(gradient, dim=-2, out=written[number][1])
+        if number == 0 and not to_input:
+            return None
+        gradient = torch.matmul(gradient, weight)
+        if number > 0:
+            # x is the previous layer's output after its ReLU: no gradient where it is 0.
+            gradient = torch.ops.aten.threshold_backward(gradient, x, 0)
+    return gradient
+
+
+class _Evaluate(torch.autograd.Function):
+    """One forward and one backward call for the whole stack, instead of several per layer."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, parameters: Tensor, network: StackedMlp) -> Tensor:
+        ctx.network = network
+        ctx.shared = inputs.dim() == 2
+        ctx.input_dtype = inputs.dtype
+        output, ctx.activations = network._evaluate(inputs)
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, None]:
+        to_input, to_parameters, _ = ctx.needs_input_grad
+        found = ctx.network._differentiate(gradient, ctx.activations, to_parameters, to_input)
+        if found is not None:
+            found = found.sum(dim=0, dtype=ctx.input_dtype) if ctx.shared else found.float()
+        return found, None, None
+
+
+class StackedMlp:
+    """`heads` multilayer perceptrons of the same shape, evaluated together.
+
+    ReLU hidden layers, linear output. `sizes` lists the widths from input to output. Parameters
+    start as `torch.nn.Linear`'s do, U(-1/√in, 1/√in), drawn on the CPU from `generator`, so that
+    they do not depend on the device (None: zeros, for parameters that are loaded).
+
+    parameters : the fp32 masters of all heads and layers, one flat tensor. Whoever changes it
+        calls `refresh` afterwards.
+    gradient : d loss / d parameters, fp32, flat: the first backward pass after `clear_gradient`
+        overwrites it, later ones add to it.
+    """
+
+    def __init__(
+        self,
+        heads: int,
+        sizes: tuple[int, ...],
+        *,
+        generator: torch.Generator | None,
+        precision: Precision = "auto",
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.heads, self.sizes, self.precision = heads, tuple(sizes), precision
+        self.device = torch.device(device)
+        self.dtype = resolve_precision(precision, device)
+        # One head at a time is as fast as a batched product on a CPU, and has the fused ReLU.
+        self._per_head = self.device.type == "cpu" and self.dtype == torch.bfloat16
+        start = torch.zeros(self._length())
+        for weight, bias in self._views(start) if generator is not None else []:
+            bound = 1 / math.sqrt(weight.shape[-1])
+            for piece in (weight, bias):
+                piece.copy_(torch.rand(piece.shape, generator=generator).mul_(2).sub_(1) * bound)
+        self.parameters = start.to(self.device).requires_grad_()
+        self.gradient = torch.zeros_like(start, device=self.device)
+        self._gradient_is_empty = True
+        self._master = self._views(self.parameters.detach())
+        self._shadow = self.parameters.detach()
+        if self.dtype != torch.float32:
+            self._shadow = self._shadow.to(self.dtype)
+        # Gradients in the dtype of the products, before they are added up in fp32.
+        self._written = torch.zeros_like(self._shadow)
+        self._shadow_layers = self._split(self._views(self._shadow))
+        self._master_layers = self._split(self._master)
+        self._written_layers = self._split(self._views(self._written))
+
+    def __call__(self, inputs: Tensor, *, frozen: bool = False) -> Tensor:
+        """fp32 outputs [heads, batch, out] of inputs [batch, in] or [heads, batch, in].
+
+        Gradients flow to the inputs if these require them, and to `gradient` unless `frozen`.
+        The parameters must not change between this call and its backward pass.
+        """
+        if not torch.is_grad_enabled() or (frozen and not inputs.requires_grad):
+            return self._evaluate(inputs)[0]
+        parameters = self.parameters.detach() if frozen else self.parameters
+        output: Tensor = _Evaluate.apply(inputs, parameters, self)
+        return output
+
+    def refresh(self) -> None:
+        """Bring the low-precision shadow up to date with `parameters`."""
+        if self.dtype != torch.float32:
+            self._shadow.copy_(self.parameters.detach())
+
+    def clear_gradient(self) -> None:
+        self._gradient_is_empty = True
+
+    def layers(self, of: Literal["products", "written"]) -> Layers:
+        """Views [heads, out, in] and [heads, out] per layer, for a caller with a pass of its own.
+
+        "products": the parameters as the products read them; "written": where its backward pass
+        leaves the gradients before it calls `add_written`.
+        """
+        return self._views(self._shadow if of == "products" else self._written)
+
+    def add_written(self) -> None:
+        """Take the gradients of one backward pass into `gradient`."""
+        if self._gradient_is_empty:
+            self.gradient.copy_(self._written)
+        else:
+            self.gradient.add_(self._written)
+        self._gradient_is_empty = False
+
+    def copy(self) -> StackedMlp:
+        """A network of its own with the same parameters (a target, an average)."""
+        network = StackedMlp(
+            self.heads, self.sizes, generator=None, precision=self.precision, device=self.device
+        )
+        network.move_towards(self, 1.0)
+        return network
+
+    def move_towards(self, other: StackedMlp, rate: float) -> None:
+        """Polyak step in fp32: parameters += rate * (other's - parameters)."""
+        self.parameters.detach().lerp_(other.parameters.detach(), rate)
+        self.refresh()
+
+    def state(self) -> dict[str, Tensor]:
+        """Copies of the fp32 weights [heads, out, in] and biases [heads, out], by layer."""
+        return {
+            f"{number}.{name}": piece.clone()
+            for number, layer in enumerate(self._master)
+            for name, piece in zip(("weight", "bias"), layer, strict=True)
+        }
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Take over what `state` returned. Raises UserError if names or shapes differ."""
+        expected = {name: tuple(piece.shape) for name, piece in self.state().items()}
+        found = {name: tuple(piece.shape) for name, piece in state.items()}
+        if expected != found:
+            raise UserError(
+                "network parameters",
+                expected=str(expected),
+                found=str(found),
+                remedy="The network was saved with other sizes; train it again.",
+            )
+        for number, layer in enumerate(self._master):
+            for name, piece in zip(("weight", "bias"), layer, strict=True):
+                piece.copy_(state[f"{number}.{name}"])
+        self.refresh()
+
+    @classmethod
+    def from_state(
+        cls,
+        state: dict[str, Tensor],
+        *,
+        precision: Precision = "auto",
+        device: torch.device | str = "cpu",
+    ) -> StackedMlp:
+        """The network that `state` came from; heads and sizes are read off its shapes."""
+        weights = [state[f"{number}.weight"] for number in range(len(state) // 2)]
+        sizes = (weights[0].shape[2], *(weight.shape[1] for weight in weights))
+        heads = len(weights[0])
+        network = cls(heads, sizes, generator=None, precision=precision, device=device)
+        network.load_state(state)
+        return network
+
+    def _length(self) -> int:
+        pieces = [
+            self.heads * outputs * width
+            for inputs, outputs in zip(self.sizes, self.sizes[1:], strict=False)
+            for width in (inputs, 1)
+        ]
+        return sum(-(-piece // ALIGNMENT) * ALIGNMENT for piece in pieces)
+
+    def _views(self, flat: Tensor) -> Layers:
+        layers, start = [], 0
+        for inputs, outputs in zip(self.sizes, self.sizes[1:], strict=False):
+            pieces = []
+            for shape in ((self.heads, outputs, inputs), (self.heads, outputs)):
+                pieces.append(flat[start : start + math.prod(shape)].view(shape))
+                start += -(-math.prod(shape) // ALIGNMENT) * ALIGNMENT
+            layers.append((pieces[0], pieces[1]))
+        return layers
+
+    def _split(self, layers: Layers) -> list[Layers]:
+        """The groups of heads that share one product: each head alone, or all of them."""
+        if not self._per_head:
+            return [layers]
+        return [
+            [(weight[head], bias[head]) for weight, bias in layers] for head in range(self.heads)
+        ]
+
+    def _evaluate(self, inputs: Tensor) -> tuple[Tensor, list[list[Tensor]]]:
+        x = inputs.detach().to(self.dtype)
+        if x.dim() == 2 and not self._per_head:
+            x = x.expand(self.heads, *x.shape)
+        starts = [x] if not self._per_head else ([x] * self.heads if x.dim() == 2 else list(x))
+        outputs, activations = [], []
+        for x, layers, master in zip(starts, self._shadow_layers, self._master_layers, strict=True):
+            kept = [x]
+            for weight, bias in layers[:-1]:
+                kept.append(linear_relu(kept[-1], weight, bias))
+            outputs.append(_linear(kept[-1].float(), *master[-1]))
+            activations.append(kept)
+        return (torch.stack(outputs) if self._per_head else outputs[0]), activations
+
+    def _differentiate(
+        self,
+        gradient: Tensor,
+        activations: list[list[Tensor]],
+        to_parameters: bool,
+        to_input: bool,
+    ) -> Tensor | None:
+        gradient = gradient.to(self.dtype)
+        parts = list(gradient) if self._per_head else [gradient]
+        found = [
+            _backward(part, kept, layers, written if to_parameters else None, to_input)
+            for part, kept, layers, written in zip(
+                parts, activations, self._shadow_layers, self._written_layers, strict=True
+            )
+        ]
+        if to_parameters:
+            self.add_written()
+        inputs = [part for part in found if part is not None]
+        if not inputs:
+            return None
+        return torch.stack(inputs) if self._per_head else inputs[0]

@@ -1,0 +1,75 @@
+"""MoCoDA-U: flatten the density of the rebalanced columns."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from mocoda.rebalance.selection import (
+    Selection,
+    draw_exactly,
+    inverse_density,
+    require,
+    scale_to_target,
+)
+
+
+class UniformSettings(BaseModel):
+    """Kernel density and floor of MoCoDA-U (MoCoDA, appendix B)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bandwidth: float = Field(
+        0.05,
+        gt=0,
+        description="Standard deviation of the kernel, in the columns' unit (published code).",
+    )
+    support: int = Field(
+        10_000,
+        ge=1,
+        description="Last rows among the candidates that the density is estimated from "
+        "(published code).",
+    )
+    density_floor: float = Field(
+        0.01,
+        gt=0,
+        description="Densities below this count as this, per unit volume of the columns "
+        "(published code, for the unit square).",
+    )
+    exact: bool = Field(
+        True,
+        description="Scale the scores so that exactly the target is kept (our choice). False: "
+        "scale their mean to target / candidates and accept each row by itself (published code), "
+        "which keeps fewer where scores exceed 1.",
+    )
+
+
+def select(
+    columns: np.ndarray,
+    eligible: np.ndarray,
+    target: int,
+    rng: np.random.Generator,
+    settings: UniformSettings,
+) -> Selection:
+    """Rows of float [n, k], kept with probability min(c / max(density, floor), 1).
+
+    `eligible` is not used: MoCoDA-U knows no task. With `exact`, `target` rows; else about or
+    fewer. Raises UserError for fewer candidates than `target`.
+    """
+    require(len(columns), target, "uniform", "candidate rows", "Raise the number of candidates.")
+    score = inverse_density(columns, settings.support, settings.bandwidth, settings.density_floor)
+    published = np.minimum(score * (target / score.sum()), 1.0)
+    facts = {
+        "candidates": len(columns),
+        "target": target,
+        "published_expected_rows": float(published.sum()),
+        "score_largest_over_smallest": float(score.max() / score.min()),
+    }
+    if not settings.exact:
+        indices = np.flatnonzero(rng.random(len(published)) < published).astype(np.int64)
+        return Selection(indices, {**facts, "kept": len(indices)})
+    probability, _ = scale_to_target(score, target)
+    indices = draw_exactly(probability, target, rng)
+    return Selection(
+        indices, {**facts, "kept": target, "rows_kept_surely": int((probability >= 1).sum())}
+    )

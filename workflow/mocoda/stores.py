@@ -1,0 +1,199 @@
+"""Transitions on disk: Zarr v3 shards below a folder, and a manifest of counts and checksums.
+
+The manifest is a file of its own because a workflow manager cannot see inside a folder: a shard
+that is deleted or altered later is found here, when the store is read.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from mocoda.artifacts import checksum, read_json, write_json
+from mocoda.errors import UserError
+from mocoda.transitions import COLUMNS, MATRICES, Provenance, Transitions
+
+FORMAT = "mocoda-transitions"
+VERSION = 1
+# The store lies one level below the folder, whose top belongs to the workflow manager.
+STORE = "transitions.zarr"
+
+
+class TransitionWriter:
+    """Writes a known number of rows, one shard at a time, so that memory holds one shard.
+
+    A shard that is complete on disk is skipped when the writer is opened again on the same
+    folder: `next_shard` tells where to go on.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        rows: int,
+        widths: dict[str, int],
+        shard_rows: int,
+    ) -> None:
+        self.folder = Path(folder)
+        self.rows = rows
+        self.shard_rows = min(shard_rows, rows)
+        self.shards = -(-rows // self.shard_rows)
+        root = self.folder / STORE
+        self.group = zarr.open_group(root, mode="a", zarr_format=3)
+        if "observation" not in self.group:
+            for name, dtype in COLUMNS.items():
+                width = (widths[name],) if name in MATRICES else ()
+                self.group.create_array(
+                    name,
+                    shape=(rows, *width),
+                    chunks=(self.shard_rows, *width),
+                    dtype=np.dtype(dtype),
+                    compressors=None,
+                    filters=None,
+                )
+        self.progress = self.folder / "progress.json"
+
+    @property
+    def next_shard(self) -> int:
+        """The first shard that is not yet on disk."""
+        return int(read_json(self.progress)["shards"]) if self.progress.exists() else 0
+
+    def bounds(self, shard: int) -> tuple[int, int]:
+        """First row and row after the last of a shard."""
+        start = shard * self.shard_rows
+        return start, min(start + self.shard_rows, self.rows)
+
+    def write(self, shard: int, rows: Transitions) -> None:
+        """Write one shard; raises ValueError for a wrong number of rows."""
+        start, stop = self.bounds(shard)
+        if len(rows) != stop - start:
+            raise ValueError(f"shard {shard} takes {stop - start} rows, not {len(rows)}")
+        for name in COLUMNS:
+            array = self.group[name]
+            array[start:stop] = getattr(rows, name)
+        write_json(self.progress, {"shards": shard + 1})
+
+    def finish(self) -> None:
+        """Drop the note of progress: the store is complete."""
+        self.progress.unlink(missing_ok=True)
+
+
+def write_manifest(path: Path | str, folder: Path | str, facts: dict[str, Any]) -> None:
+    """List every file of a store with its size and checksum, its row count and provenance."""
+    folder = Path(folder)
+    group = open_group(folder)
+    provenance = np.asarray(group["provenance"][:])
+    files = {
+        file.relative_to(folder).as_posix(): {
+            "bytes": file.stat().st_size,
+            "sha256": checksum(file),
+        }
+        for file in sorted((folder / STORE).rglob("*"))
+        if file.is_file()
+    }
+    write_json(
+        path,
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "rows": len(provenance),
+            "rows_by_provenance": {
+                kind.name.lower(): int((provenance == kind).sum()) for kind in Provenance
+            },
+            "facts": facts,
+            "files": files,
+        },
+    )
+
+
+def write_transitions(
+    folder: Path | str,
+    manifest: Path | str,
+    rows: Transitions,
+    facts: dict[str, Any],
+    shard_rows: int = 250_000,
+) -> None:
+    """Write rows that are in memory as shards with their manifest."""
+    widths = {name: getattr(rows, name).shape[1] for name in MATRICES}
+    writer = TransitionWriter(folder, len(rows), widths, shard_rows)
+    for shard in range(writer.shards):
+        start, stop = writer.bounds(shard)
+        writer.write(shard, rows.take(slice(start, stop)))
+    writer.finish()
+    write_manifest(manifest, folder, facts)
+
+
+def open_group(folder: Path | str) -> zarr.Group:
+    """The Zarr group of a store; raises UserError if there is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return zarr.open_group(Path(folder) / STORE, mode="r", zarr_format=3)
+    except Exception as error:
+        raise UserError(
+            folder,
+            expected="a Zarr store of transitions",
+            found=f"{type(error).__name__}: {error}",
+            remedy="Delete the folder and run the same command again.",
+        ) from error
+
+
+def verify(manifest: Path | str, folder: Path | str) -> dict[str, Any]:
+    """Check every file of a store against its manifest and return the manifest.
+
+    Raises UserError that names the first missing, truncated or altered file.
+    """
+    folder = Path(folder)
+    listed = read_json(manifest)
+    found = (
+        (listed.get("format"), listed.get("version")) if isinstance(listed, dict) else (None, None)
+    )
+    remedy = f"Delete {folder} and {manifest}, then run the same command again."
+    if found != (FORMAT, VERSION) or not {"rows", "files"} <= set(listed):
+        raise UserError(
+            manifest,
+            expected=f"a manifest of format {FORMAT}, version {VERSION}",
+            found=f"format {found[0]}, version {found[1]}",
+            remedy=remedy,
+        )
+    for name, entry in listed["files"].items():
+        file = folder / name
+        if not file.is_file():
+            raise UserError(file, expected="a shard", found="no such file", remedy=remedy)
+        if file.stat().st_size != entry["bytes"]:
+            raise UserError(
+                file,
+                expected=f"{entry['bytes']} bytes",
+                found=f"{file.stat().st_size} bytes",
+                remedy=remedy,
+            )
+        if checksum(file) != entry["sha256"]:
+            raise UserError(
+                file,
+                expected=f"sha256 {entry['sha256'][:12]}…",
+                found="other contents",
+                remedy=remedy,
+            )
+    return listed
+
+
+def read_transitions(manifest: Path | str, folder: Path | str) -> Transitions:
+    """All rows of a store, after `verify`."""
+    verify(manifest, folder)
+    group = open_group(folder)
+    return Transitions(**{name: np.asarray(group[name][:]) for name in COLUMNS})
+
+
+def read_columns(
+    folder: Path | str, names: Iterable[str], chunk_rows: int = 250_000
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Some columns of a store, a bounded number of rows at a time."""
+    group = open_group(folder)
+    arrays = [group[name] for name in names]
+    rows = arrays[0].shape[0]
+    for start in range(0, rows, chunk_rows):
+        yield tuple(np.asarray(array[start : start + chunk_rows]) for array in arrays)

@@ -1,0 +1,56 @@
+"""What the ids in the data are called in tables and figures: the one place for display names."""
+
+from __future__ import annotations
+
+NAMES: dict[str, str] = {
+    # agents
+    "td3_bc": "TD3-BC",
+    "bcq": "BCQ",
+    "sac": "SAC",
+    "cql": "CQL",
+    # distributions of the data an agent learns from
+    "emp": "EMP",
+    "mocoda": "MoCoDA",
+    "mocoda_u": "MoCoDA-U",
+    "mocoda_p": "MoCoDA-P",
+    "dyna": "DYNA",
+    "rand": "RAND",
+    "coda": "CoDA",
+    # dynamics models
+    "locally_factored": "locally factored",
+    "globally_factored": "globally factored",
+    "unfactored": "unfactored",
+}
+
+# The order of columns in tables and figures; the paper's.
+DISTRIBUTIONS = ("emp", "dyna", "rand", "mocoda", "mocoda_u", "mocoda_p", "coda")
+DYNAMICS = ("none", "locally_factored", "globally_factored", "unfactored")
+AGENTS = ("sac", "bcq", "cql", "td3_bc")
+
+
+def display(name: str) -> str:
+    """The display name of an id; an unknown id stands for itself."""
+    return NAMES.get(name, name)
+
+
+def column_title(distribution: str, dynamics: str) -> str:
+    """E.g. "MoCoDA-P" (locally factored, the paper's method) or "MoCoDA-P, unfactored"."""
+    if dynamics in ("none", "locally_factored"):
+        return display(distribution)
+    return f"{display(distribution)}, {display(dynamics)}"
+
+
+def column_order(key: tuple[str, str]) -> tuple[int, int, str, str]:
+    """Sort key of a column (distribution, dynamics): by dynamics, then by distribution, as the
+    paper's Table 3; unknown ids come last, by name."""
+    distribution, dynamics = key
+    return (_place(dynamics, DYNAMICS), _place(distribution, DISTRIBUTIONS), dynamics, distribution)
+
+
+def agent_order(agent: str) -> tuple[int, str]:
+    """Sort key of an agent: the paper's order, then unknown ids by name."""
+    return _place(agent, AGENTS), agent
+
+
+def _place(name: str, order: tuple[str, ...]) -> int:
+    return order.index(name) if name in order else len(order)

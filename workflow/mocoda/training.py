@@ -1,0 +1,124 @@
+"""The one training loop: batches by block, checkpoints, resume, finite checks, a log with rates.
+
+Masks, dynamics and agents all go through `train`. Batches are a pure function of the block's
+number, and a learner's state holds all the rest (random generators included), so a run that was
+killed goes on to the same bytes as one that was not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+import torch
+
+from mocoda.checkpoints import Checkpoint
+
+LOG_SECONDS = 15.0
+
+
+class Learner(Protocol):
+    """What the loop trains."""
+
+    def update(self, batch: Any) -> Any:
+        """One gradient step; returns a frozen dataclass of 0-d tensors."""
+
+    def state(self) -> dict[str, torch.Tensor]: ...
+
+    def load_state(self, state: dict[str, torch.Tensor]) -> None: ...
+
+
+class NotFiniteError(ArithmeticError):
+    """A loss stopped being finite."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training ended: updates done, and the mean of each metric per block."""
+
+    updates: int
+    metrics: dict[str, list[float]]
+    metric_updates: list[int]
+
+
+def train(
+    learner: Learner,
+    blocks: Callable[[int], Sequence[Any]],
+    updates: int,
+    block_updates: int,
+    *,
+    checkpoint: Checkpoint | None = None,
+    log: Callable[[str], None] = print,
+    after_block: Callable[[int], bool] = lambda updates: False,
+) -> Progress:
+    """Run `updates` gradient steps in blocks of `block_updates`.
+
+    Parameters
+    ----------
+    blocks : block number -> its batches; must be deterministic in the number.
+    after_block : called with the updates done; True stops early. What it keeps must be part of
+        the learner's state.
+
+    Raises
+    ------
+    NotFiniteError : a loss is not finite; names the term and the update. The last checkpoint stays.
+    """
+    done = 0
+    history: list[torch.Tensor] = []
+    names: list[str] = []
+    saved = checkpoint.load() if checkpoint else None
+    if saved is not None:
+        done = int(saved.pop("loop.updates"))
+        past = saved.pop("loop.history")
+        history = list(past)
+        learner.load_state(saved)
+        log(f"going on from update {done} of {updates}")
+    started, logged, first = time.monotonic(), time.monotonic(), done
+    while done < updates:
+        losses = []
+        for batch in list(blocks(done // block_updates))[: updates - done]:
+            losses.append(learner.update(batch))
+        names = [field.name for field in fields(losses[0])]
+        values = torch.stack(
+            [
+                torch.stack([getattr(loss, name).detach().float() for name in names])
+                for loss in losses
+            ]
+        )
+        if not torch.isfinite(values).all():
+            step, term = (~torch.isfinite(values)).nonzero()[0].tolist()
+            kept = f" The last good state is kept in {checkpoint.folder}." if checkpoint else ""
+            raise NotFiniteError(
+                f"update {done + step + 1}: the term '{names[term]}' is {values[step, term]}. "
+                f"Lower the learning rate, or set precision to fp32.{kept}"
+            )
+        done += len(losses)
+        history.append(torch.cat([torch.tensor([float(done)]), values.mean(dim=0).cpu()]))
+        stop = after_block(done)
+        if checkpoint and (checkpoint.due and done < updates) and not stop:
+            checkpoint.save(
+                {
+                    **learner.state(),
+                    "loop.updates": torch.tensor(done),
+                    "loop.history": torch.stack(history),
+                }
+            )
+        if time.monotonic() - logged > LOG_SECONDS or done >= updates or stop:
+            logged = time.monotonic()
+            rate = (done - first) / (logged - started)
+            left = (updates - done) / rate
+            metrics = ", ".join(
+                f"{name} {value:.4g}"
+                for name, value in zip(names, history[-1][1:].tolist(), strict=True)
+            )
+            log(f"update {done}/{updates}, {rate:.0f}/s, {left:.0f} s left: {metrics}")
+        if stop:
+            break
+    table = torch.stack(history) if history else torch.zeros(0, len(names) + 1)
+    return Progress(
+        updates=done,
+        metrics={name: table[:, i + 1].tolist() for i, name in enumerate(names)},
+        metric_updates=[int(u) for u in table[:, 0].tolist()],
+    )
