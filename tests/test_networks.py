@@ -13,7 +13,7 @@ from mocoda.seeding import torch_generator
 
 HEADS, SIZES, BATCH = 3, (5, 32, 48, 2), 40
 # Relative error in the Euclidean norm: fp32 rounding; 8 bits of mantissa and the ReLUs they flip.
-TOLERANCE: dict[Precision, float] = {"fp32": 1e-5, "bf16": 5e-2}
+TOLERANCE: dict[Precision, float] = {"fp32": 1e-5, "bf16": 8e-2}
 
 
 def network(precision: Precision = "fp32", name: str = "network") -> StackedMlp:

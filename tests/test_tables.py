@@ -2,6 +2,7 @@
 
 import io
 import json
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pandas as pd
@@ -253,3 +254,14 @@ def test_runs_are_read_with_their_cards_and_curves(runs, tmp_path):
     paths[1].write_bytes(b"not parquet")
     with pytest.raises(UserError, match="parquet file"):
         read_runs(paths)
+
+
+def test_printed_spreads_are_population_standard_deviations():
+    """Which successes of 50 in three seeds give a printed "mean ± spread"? By divisor n, some do
+    for every cell; by divisor n - 1, none does for any: what `mocoda.published` says of them."""
+    counts = np.array(list(combinations_with_replacement(range(51), 3))) * 100 / 50
+    means, population, sample = counts.mean(1), counts.std(1), counts.std(1, ddof=1)
+    for mean, std in (cell for cells in PAPER.values() for cell in cells):
+        near = np.abs(means - mean) < 0.051
+        assert (near & (np.abs(population - std) < 0.051)).any()
+        assert not (near & (np.abs(sample - std) < 0.051)).any()

@@ -19,79 +19,20 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mocoda.errors import UserError
+from mocoda.matrix_products import (
+    Layers,
+    Precision,
+    backward,
+    linear_fp32,
+    linear_relu,
+    resolve_precision,
+)
 
-Precision = Literal["auto", "bf16", "fp32"]
-# Views of one flat tensor: per layer a weight [.., out, in] and a bias [.., out].
-Layers = list[tuple[Tensor, Tensor]]
+__all__ = ["Precision", "StackedMlp", "linear_relu", "resolve_precision"]
+
+
 # Each piece of the flat tensors starts on a 64-byte boundary in bf16.
 ALIGNMENT = 32
-
-
-def resolve_precision(precision: Precision, device: torch.device | str) -> torch.dtype:
-    """The dtype of the matrix products: "auto" is bf16 where the hardware multiplies in it."""
-    device = torch.device(device)
-    if precision == "fp32":
-        return torch.float32
-    if precision == "bf16":
-        return torch.bfloat16
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    find = getattr(torch.cpu, "get_capabilities", None)  # newer than the oldest torch we accept
-    has_tiles = device.type == "cpu" and find is not None and find().get("amx_bf16", False)
-    return torch.bfloat16 if has_tiles else torch.float32
-
-
-def _fused_linear_relu_works() -> bool:
-    """Whether this build of torch has oneDNN's linear with the ReLU fused into it, and is right."""
-    try:
-        ones = torch.ones(2, 2, dtype=torch.bfloat16)
-        out = torch.ops.mkldnn._linear_pointwise(ones, -ones, ones[0], "relu", [], "")
-        return bool((out == 0).all())
-    except (AttributeError, RuntimeError):
-        return False
-
-
-FUSED_LINEAR_RELU = _fused_linear_relu_works()
-
-
-def linear_relu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """max(0, x weight^T + bias), in one call where torch has it."""
-    if x.dim() == 2 and x.dtype == torch.bfloat16 and x.is_cpu and FUSED_LINEAR_RELU:
-        fused: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "relu", [], "")
-        return fused
-    return _linear(x, weight, bias).relu_()
-
-
-def _linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    if x.dim() == 2:
-        return torch.addmm(bias, x, weight.mT)
-    return torch.baddbmm(bias.unsqueeze(-2), x, weight.mT)
-
-
-def _backward(
-    gradient: Tensor,
-    activations: list[Tensor],
-    layers: Layers,
-    written: Layers | None,
-    to_input: bool,
-) -> Tensor | None:
-    """Carry d loss / d output back through one MLP (or through a stack of them).
-
-    `activations` holds the input of each layer; `written`, where given, receives the gradient of
-    each layer's parameters. Returns d loss / d input if `to_input`.
-    """
-    for number in reversed(range(len(layers))):
-        x, weight = activations[number], layers[number][0]
-        if written is not None:
-            torch.matmul(gradient.mT, x, out=written[number][0])
-            torch.sum(gradient, dim=-2, out=written[number][1])
-        if number == 0 and not to_input:
-            return None
-        gradient = torch.matmul(gradient, weight)
-        if number > 0:
-            # x is the previous layer's output after its ReLU: no gradient where it is 0.
-            gradient = torch.ops.aten.threshold_backward(gradient, x, 0)
-    return gradient
 
 
 class _Evaluate(torch.autograd.Function):
@@ -285,7 +226,7 @@ class StackedMlp:
             kept = [x]
             for weight, bias in layers[:-1]:
                 kept.append(linear_relu(kept[-1], weight, bias))
-            outputs.append(_linear(kept[-1].float(), *master[-1]))
+            outputs.append(linear_fp32(kept[-1], *master[-1]))
             activations.append(kept)
         return (torch.stack(outputs) if self._per_head else outputs[0]), activations
 
@@ -299,7 +240,7 @@ class StackedMlp:
         gradient = gradient.to(self.dtype)
         parts = list(gradient) if self._per_head else [gradient]
         found = [
-            _backward(part, kept, layers, written if to_parameters else None, to_input)
+            backward(part, kept, layers, written if to_parameters else None, to_input)
             for part, kept, layers, written in zip(
                 parts, activations, self._shadow_layers, self._written_layers, strict=True
             )

@@ -161,7 +161,12 @@ class TD3BC:
             self.target_critics.move_towards(self.critics, settings.polyak_rate)
             if self.acting is not self.actor:
                 self.acting.move_towards(self.actor, settings.policy_average)
-        return TD3BCLosses(critic_loss.detach(), *self._actor_losses, mean_q.detach())
+        return TD3BCLosses(
+            critic=critic_loss.detach(),
+            actor=self._actor_losses[0],
+            behaviour_error=self._actor_losses[1],
+            mean_q=mean_q.detach(),
+        )
 
     def critic_target(self, batch: Batch) -> Tensor:
         """Clipped double-Q target with smoothing of the target policy (TD3, section 5): [b]."""
@@ -189,9 +194,10 @@ class TD3BC:
             scale = settings.alpha / q[0].detach().abs().mean()
             return behaviour_error - scale * q[0].mean(), behaviour_error
         value = torch.minimum(q[0], q[1])
-        scale = 1 / value.detach().abs().mean() if settings.normalize_q else 1
-        loss = settings.behaviour_weight * behaviour_error - scale * value.mean()
-        return loss, behaviour_error
+        gain = value.mean()
+        if settings.normalize_q:
+            gain = gain / value.detach().abs().mean()
+        return settings.behaviour_weight * behaviour_error - gain, behaviour_error
 
     def act(self, inputs: Tensor) -> Tensor:
         """Actions [n, act] in [-1, 1] for inputs [n, in]."""

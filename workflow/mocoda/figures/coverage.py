@@ -23,8 +23,6 @@ BOX_2_GOAL_Y = 0.8
 X_RANGE = (1.3, 2.4)
 Y_RANGE = (0.4, 1.1)
 CELL = 0.02
-# A 5 cm cube's centre may not come nearer to another's than this.
-TITLES = ("Both boxes' x", "Box 1", "Box 2")
 
 
 def coverage(columns: Mapping[str, np.ndarray]) -> Figure:
@@ -59,7 +57,7 @@ def coverage(columns: Mapping[str, np.ndarray]) -> Figure:
         ranges = (X_RANGE, X_RANGE if number == 0 else Y_RANGE)
         shares = [cell_shares(values[:, pair], ranges) for values in columns.values()]
         high = max(share.max() for share in shares)
-        low = min(100 / len(values) for values in columns.values())
+        low = min(share[share > 0].min(initial=1.0) for share in shares)
         norm = LogNorm(vmin=low, vmax=max(high, 10 * low))
         for axes, share in zip(grid[number], shares, strict=True):
             picture = axes.imshow(
@@ -71,13 +69,16 @@ def coverage(columns: Mapping[str, np.ndarray]) -> Figure:
                 interpolation="nearest",
                 aspect="equal",
             )
-            _outline_goals(axes, number)
+            outline_goals(axes, number)
         figure.colorbar(picture, ax=list(grid[number]), label="rows in a cell (%)", pad=0.01)
         grid[number, 0].set_ylabel(("box 2, x (m)", "box 1, y (m)", "box 2, y (m)")[number])
         for axes in grid[number]:
             axes.set_xlabel("box 2, x (m)" if number == 2 else "box 1, x (m)")
     for axes, (name, values) in zip(grid[0], columns.items(), strict=True):
-        axes.set_title(f"{display(name)}\n{_inside(values):.2f} % of {len(values):,} rows in squares")
+        axes.set_title(
+            f"{display(name)}\n{_inside(values):.2f} % of {len(values):,} rows in squares",
+            fontsize=10,
+        )
     figure.suptitle("Coverage of box positions (red: goals of the two-box task)")
     return figure
 
@@ -110,17 +111,16 @@ def _inside(values: np.ndarray) -> float:
     return 100 * float(both.mean())
 
 
-def _outline_goals(axes: Axes, row: int) -> None:
+def outline_goals(axes: Axes, box: int) -> None:
+    """Outline in red where goals lie: of box 1 or 2 in (x, y), or (box 0) of both in (x, x)."""
     for low, high in goal_ranges():
         bottom, top = low, high
-        if row > 0:
-            middle = BOX_1_GOAL_Y if row == 1 else BOX_2_GOAL_Y
+        if box > 0:
+            middle = BOX_1_GOAL_Y if box == 1 else BOX_2_GOAL_Y
             bottom, top = middle - GOAL_JITTER, middle + GOAL_JITTER
         for colour, width in (("white", 3.0), (RED, 1.6)):
             axes.add_patch(
-                Rectangle(
-                    (low, bottom), high - low, top - bottom, fill=False, ec=colour, lw=width
-                )
+                Rectangle((low, bottom), high - low, top - bottom, fill=False, ec=colour, lw=width)
             )
     axes.set_facecolor("white")
     axes.tick_params(color=BLACK, labelsize=8)

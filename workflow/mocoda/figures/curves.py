@@ -11,6 +11,7 @@ from mocoda.figures.style import (
     BLACK,
     DISTRIBUTION_COLOURS,
     DYNAMICS_DASHES,
+    legend_below,
     new_figure,
     require,
     tidy,
@@ -39,7 +40,6 @@ def curves(frame: pd.DataFrame) -> Figure:
     agents = sorted(frame["agent"].unique(), key=agent_order)
     figure = new_figure(1.6 + 4.2 * len(agents), 4.3)
     panels = figure.subplots(1, len(agents), squeeze=False, sharey=True)[0]
-    handles = {}
     for axes, agent in zip(panels, agents, strict=True):
         of_agent = frame[frame["agent"] == agent]
         groups = {
@@ -55,7 +55,7 @@ def curves(frame: pd.DataFrame) -> Figure:
                     found=f"no value of seed {wide.columns[wide.isna().any()][0]} at some updates",
                 )
             colour = DISTRIBUTION_COLOURS.get(key[0], BLACK)
-            (line,) = axes.plot(
+            axes.plot(
                 wide.index,
                 wide.mean(axis=1),
                 color=colour,
@@ -66,7 +66,6 @@ def curves(frame: pd.DataFrame) -> Figure:
             axes.fill_between(
                 wide.index, wide.min(axis=1), wide.max(axis=1), color=colour, alpha=0.15, lw=0
             )
-            handles[column_title(*key)] = line
         seeds = of_agent["seed"].nunique()
         band = f"mean and range of {seeds} seeds" if seeds > 1 else "one seed"
         axes.set_title(f"{display(agent)} ({band})")
@@ -76,9 +75,7 @@ def curves(frame: pd.DataFrame) -> Figure:
         axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
         tidy(axes)
     panels[0].set_ylabel("success rate (%)")
-    figure.legend(
-        handles=list(handles.values()), loc="outside lower center", ncols=3, frameon=False
-    )
+    legend_below(figure, panels)
     return figure
 
 

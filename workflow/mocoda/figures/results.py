@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from mocoda.figures.style import (
     BLACK,
     DISTRIBUTION_COLOURS,
+    legend_below,
     new_figure,
     require,
     tidy,
@@ -16,9 +17,10 @@ from mocoda.figures.style import (
 from mocoda.tables.names import agent_order, column_order, column_title, display
 from mocoda.tables.success import SUCCESS
 
-# Two lines a label, so that five labels fit side by side.
 HATCHES = {"globally_factored": "xx", "unfactored": "//"}
 OFFSET = 0.19
+OURS = "ours: mean and 95 % interval"
+PAPER = "paper: mean ± standard deviation"
 
 
 def bars(frame: pd.DataFrame) -> Figure:
@@ -28,7 +30,11 @@ def bars(frame: pd.DataFrame) -> Figure:
     deviations, at its own (larger) scale. Dotted line: ceilings, where the frame has them.
     """
     needed = ("agent", "distribution", "dynamics", "metric", "mean", "ci_low", "ci_high")
-    require(frame, (*needed, "paper_mean", "paper_std", "scale", "reduced"), "figure of results")
+    require(
+        frame,
+        (*needed, "paper_mean", "paper_std", "domain", "scale", "reduced"),
+        "figure of results",
+    )
     main = frame[frame["metric"] == SUCCESS]
     trained = main[main["distribution"] != "-"]
     ceilings = main[main["distribution"] == "-"]
@@ -57,18 +63,17 @@ def bars(frame: pd.DataFrame) -> Figure:
             )
             # From the mean to the ends of the interval, which is not symmetric.
             reach = np.array([[row["mean"] - row["ci_low"]], [row["ci_high"] - row["mean"]]])
-            ours = axes.errorbar(
+            axes.errorbar(
                 place - OFFSET,
                 row["mean"],
                 yerr=np.clip(reach, 0, None),
                 color=BLACK,
                 capsize=3,
                 linewidth=1.3,
-                label="ours, mean and 95 % interval",
+                label=OURS,
             )
-            handles = [ours]
             if not pd.isna(row["paper_mean"]):
-                paper = axes.errorbar(
+                axes.errorbar(
                     place + OFFSET,
                     row["paper_mean"],
                     yerr=row["paper_std"],
@@ -78,19 +83,30 @@ def bars(frame: pd.DataFrame) -> Figure:
                     markerfacecolor="white",
                     linestyle="none",
                     capsize=3,
-                    label="paper, mean ± standard deviation",
+                    label=PAPER,
                 )
-                handles.append(paper)
         for (_, ceiling), dash in zip(ceilings.iterrows(), (":", "-.", "--") * 9, strict=False):
-            axes.axhline(ceiling["mean"], color="#333333", linestyle=dash, linewidth=1.2)
+            axes.axhline(
+                ceiling["mean"],
+                color="#333333",
+                linestyle=dash,
+                linewidth=1.2,
+                label=f"ceiling: {ceiling['agent']}",
+            )
         axes.set_xticks(range(len(keys)), [_label(key) for key in keys], fontsize=8.5)
         axes.set_xlim(-0.6, len(keys) - 0.4)
         axes.set_title(display(agent))
         axes.set_ylim(0, 105)
         tidy(axes)
     panels[0].set_ylabel("success rate (%)")
-    _legend(figure, ceilings)
+    legend_below(figure, panels)
     scale = ", ".join(dict.fromkeys(trained["scale"]))
     reduced = " (reduced)" if trained["reduced"].any() else ""
-    figure.suptitle(f"HookSweep2, scale {scale}{reduced}, beside the paper's figures")
+    domain = ", ".join(display(name) for name in dict.fromkeys(trained["domain"]))
+    figure.suptitle(f"{domain}, scale {scale}{reduced}, beside the paper's figures")
     return figure
+
+
+def _label(key: tuple[str, str]) -> str:
+    """Two lines a label, so that five labels fit side by side."""
+    return column_title(*key).replace(", ", "\n")

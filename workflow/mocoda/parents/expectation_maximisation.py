@@ -14,12 +14,13 @@ import numpy as np
 import torch
 
 from mocoda.errors import UserError
-from mocoda.parents.mixture import ROWS_PER_BLOCK, SMALLEST_EXPONENT, GaussianMixture
+from mocoda.parents.mixture import SMALLEST_EXPONENT, GaussianMixture
 from mocoda.parents.settings import GmmSettings
 
 # Columns that vary by less, in their own unit, count as constant: they keep this scale.
 SMALLEST_SCALE = 1e-6
 INITIAL_ITERATIONS = 30
+ROWS_PER_BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,11 @@ class _Features:
         return GaussianMixture(counts / counts.sum(), means, covariances)
 
 
+def column_scale(rows: np.ndarray) -> np.ndarray:
+    """Standard deviation of each column of rows [n, d], at least `SMALLEST_SCALE`: float64 [d]."""
+    return np.maximum(rows.std(axis=0), SMALLEST_SCALE)
+
+
 def fit_mixture(
     rows: np.ndarray,
     settings: GmmSettings,
@@ -134,7 +140,7 @@ def fit_mixture(
             "rows for the Gaussian mixture", expected="finite numbers", found="nan or infinity"
         )
     location = raw.mean(dim=0)
-    scale = raw.std(dim=0, correction=0).clamp(min=SMALLEST_SCALE)
+    scale = torch.from_numpy(column_scale(raw.numpy()))
     standard = (raw - location) / scale
     diagonal = settings.covariance == "diagonal"
     mixture = _initial(standard, settings, rng, diagonal)
@@ -168,23 +174,21 @@ def _initial(
         chosen = np.sort(rng.choice(len(rows), settings.initial_rows, replace=False))
         rows = rows[torch.from_numpy(chosen)]
     features = _Features(rows, diagonal)
-    best: tuple[float, GaussianMixture] | None = None
+    starts: list[tuple[float, GaussianMixture]] = []
     for _ in range(settings.restarts):
         nearest = _k_means(rows, settings.components, rng)
         responsibility = torch.nn.functional.one_hot(nearest, settings.components).double()
         sums = responsibility.T @ features.values
         mixture = features.maximisation(sums, settings.variance_floor, None)
-        previous = -math.inf
+        sums, likelihood = features.expectation(mixture)
         for _ in range(INITIAL_ITERATIONS):
+            previous = likelihood
+            mixture = features.maximisation(sums, settings.variance_floor, mixture)
             sums, likelihood = features.expectation(mixture)
             if likelihood - previous < settings.tolerance:
                 break
-            previous = likelihood
-            mixture = features.maximisation(sums, settings.variance_floor, mixture)
-        if best is None or likelihood > best[0]:
-            best = (likelihood, mixture)
-    assert best is not None
-    return best[1]
+        starts.append((likelihood, mixture))
+    return max(starts, key=lambda start: start[0])[1]
 
 
 def _k_means(rows: torch.Tensor, components: int, rng: np.random.Generator) -> torch.Tensor:

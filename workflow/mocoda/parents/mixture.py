@@ -12,7 +12,7 @@ import torch
 # exp() of very negative numbers is many times slower, and exp(-60) is nothing beside 1.
 SMALLEST_EXPONENT = -60.0
 # Rows per product: the whitened rows of a block stay in the processor's cache.
-ROWS_PER_BLOCK = 2048
+ROWS_PER_BLOCK = 256
 
 
 def log_sum_exp(values: torch.Tensor) -> torch.Tensor:

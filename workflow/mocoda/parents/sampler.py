@@ -14,11 +14,11 @@ import numpy as np
 
 from mocoda.errors import UserError
 from mocoda.parents.conditional import ConditionalMixture
-from mocoda.parents.expectation_maximisation import fit_mixture
+from mocoda.parents.expectation_maximisation import column_scale, fit_mixture
 from mocoda.parents.mixture import GaussianMixture
 from mocoda.parents.settings import GmmSettings
 
-ROWS_PER_BLOCK = 8192
+ROWS_PER_BLOCK = 4096
 # Rows of the data on which the density quantile is measured.
 ROWS_FOR_QUANTILE = 50_000
 LARGEST_NUMBER_OF_ORDERS = 24
@@ -150,8 +150,12 @@ def fit_sampler(
         )
         floor = -np.inf
         if settings.density_quantile is not None:
-            step = max(1, len(part) // ROWS_FOR_QUANTILE)
-            densities = fit.mixture.log_prob(part[::step])
+            # The variance floor widens the mixture; rows widened alike are what it should hold.
+            # A column that never varies would else refuse most proposals.
+            some = part[:: max(1, len(part) // ROWS_FOR_QUANTILE)]
+            width = np.sqrt(settings.variance_floor) * column_scale(part)
+            widened = some + width * rng.standard_normal(some.shape)
+            densities = fit.mixture.log_prob(widened)
             floor = float(np.quantile(densities, settings.density_quantile))
         sets.append((tuple(columns), fit.mixture))
         floors.append(floor)

@@ -11,7 +11,8 @@ import torch
 # A support point further off than 10 bandwidths adds exp(-50) of a kernel: nothing, but exp() of
 # very negative numbers is many times slower.
 SMALLEST_EXPONENT = -50.0
-QUERIES_PER_BLOCK = 1024
+# A block of exponents stays in the processor's cache.
+QUERIES_PER_BLOCK = 256
 SUPPORT_PER_BLOCK = 1024
 
 
@@ -36,7 +37,8 @@ class KernelDensity:
         self._bandwidth = bandwidth
         scaled = ((points - self._centre) / bandwidth).to(self._dtype)
         self._half_squares = 0.5 * scaled.square().sum(dim=1)
-        self._transposed = scaled.T.contiguous()
+        # A last column of ones, beside which a query puts its own half square.
+        self._transposed = torch.cat([scaled.T, torch.ones(1, len(scaled), dtype=self._dtype)])
         count, dimension = points.shape
         log_scale = dimension * (math.log(bandwidth) + 0.5 * math.log(2 * math.pi))
         self._scale = math.exp(-log_scale) / count
@@ -49,14 +51,13 @@ class KernelDensity:
             part = slice(start, start + QUERIES_PER_BLOCK)
             block = torch.from_numpy(np.asarray(queries[part], dtype=np.float64))
             scaled = ((block - self._centre) / self._bandwidth).to(self._dtype)
-            half_squares = 0.5 * scaled.square().sum(dim=1, keepdim=True)
+            scaled = torch.cat([scaled, -0.5 * scaled.square().sum(dim=1, keepdim=True)], dim=1)
             total = torch.zeros(len(block), dtype=torch.float64)
             for first in range(0, support, SUPPORT_PER_BLOCK):
                 columns = slice(first, first + SUPPORT_PER_BLOCK)
                 exponent = torch.addmm(
                     self._half_squares[columns], scaled, self._transposed[:, columns], beta=-1.0
                 )
-                exponent.sub_(half_squares).clamp_(min=SMALLEST_EXPONENT)
-                total += exponent.exp_().sum(dim=1)
+                total += exponent.clamp_(min=SMALLEST_EXPONENT).exp_().sum(dim=1)
             result[part] = total.numpy() * self._scale
         return result

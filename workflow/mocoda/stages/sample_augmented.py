@@ -20,8 +20,9 @@ from mocoda.dynamics.ensemble import GaussianEnsemble
 from mocoda.errors import UserError
 from mocoda.jobs import Job
 from mocoda.masks import Mask
-from mocoda.parents import ParentModel, load_parents
+from mocoda.parents.gmm import Parents
 from mocoda.seeding import numpy_generator, torch_generator
+from mocoda.stages.fit_gmm_parents import load_parents, propose
 from mocoda.stages.fit_mask import load_mask
 from mocoda.stages.train_dynamics import load_dynamics
 from mocoda.stores import TransitionWriter, write_manifest
@@ -47,7 +48,7 @@ class SampleSettings(BaseModel):
 
 def augment(
     domain: Domain,
-    parents: ParentModel,
+    parents: Parents,
     mask: Mask,
     dynamics: GaussianEnsemble,
     rows: int,
@@ -59,7 +60,7 @@ def augment(
     `names` names the random streams. Raises UserError if a child is not finite.
     """
     generator = numpy_generator(*names, "parents")
-    drawn, counts = parents.propose(rows, generator, domain, mask)
+    drawn, counts = propose(parents, rows, generator, domain, mask)
     split = domain.slots.observation_dim
     observation = drawn[:, :split].astype(np.float32)
     action = drawn[:, split:].astype(np.float32)
@@ -102,7 +103,7 @@ def sample_augmented(job: Job) -> None:
     settings = SampleSettings.model_validate(job.settings)
     domain = DOMAINS[job.wildcards["domain"]]
     mask = load_mask(job.inputs["mask_card"], job.inputs["mask"], domain)
-    parents = load_parents(job.inputs["parents_card"], job.inputs["parents"])
+    parents = load_parents(job.inputs["parents"])
     dynamics = load_dynamics(job.inputs["dynamics_card"], job.inputs["dynamics"], domain)
     widths = {
         "observation": domain.slots.observation_dim,

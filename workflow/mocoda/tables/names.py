@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 NAMES: dict[str, str] = {
+    # domains
+    "hooksweep2": "HookSweep2",
     # agents
     "td3_bc": "TD3-BC",
     "bcq": "BCQ",

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 
 from mocoda.domains.hooksweep2 import task
+from mocoda.domains.hooksweep2.film import Camera
 from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator
 
 
@@ -29,7 +30,7 @@ class HookSweep2Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self.simulator = HookSweep2Simulator(1, one_box=one_box)
         self.goal = task.GOAL_BASE.copy()
         self.steps = 0
-        self._film: Any = None
+        self._film: Camera | None = None
 
         def unbounded(size: int) -> gymnasium.spaces.Box:
             return gymnasium.spaces.Box(-np.inf, np.inf, shape=(size,), dtype=np.float64)
@@ -93,8 +94,6 @@ class HookSweep2Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         if self.render_mode is None:
             return None
         if self._film is None:
-            from mocoda.domains.hooksweep2.film import Camera
-
             self._film = Camera()
         return self._film.frame(self.simulator.state[0], self.goal)
 

@@ -111,25 +111,30 @@ class HookSweep2Simulator:
             self._store(data, episode)
         return self.observation.copy()
 
-    def step(self, action: np.ndarray) -> np.ndarray:
-        """Apply actions [n, 4] (clipped to [-1, 1]); return the next observation [n, 16]."""
+    def step(self, action: np.ndarray, active: np.ndarray | None = None) -> np.ndarray:
+        """Apply actions [n, 4] (clipped to [-1, 1]); return the next observation [n, 16].
+
+        `active` bool [n] leaves the other episodes as they are (a collector's finished ones).
+        """
         target = np.clip(np.asarray(action, dtype=np.float64)[:, :3], -1.0, 1.0) * ACTION_SCALE
         target += self._gripper
+        rows = np.arange(self.episodes) if active is None else np.flatnonzero(active)
         if self._pool is None:
-            self._step_chunk(self._scratch[0], target, 0, self.episodes)
+            self._step_chunk(self._scratch[0], target, rows)
         else:
-            edges = np.linspace(0, self.episodes, self.threads + 1).astype(int)
             jobs = [
-                self._pool.submit(self._step_chunk, data, target, int(first), int(last))
-                for data, first, last in zip(self._scratch, edges, edges[1:], strict=False)
+                self._pool.submit(self._step_chunk, data, target, chunk)
+                for data, chunk in zip(
+                    self._scratch, np.array_split(rows, self.threads), strict=True
+                )
             ]
             for job in jobs:
                 job.result()
         return self.observation.copy()
 
-    def _step_chunk(self, data: Any, target: np.ndarray, first: int, last: int) -> None:
+    def _step_chunk(self, data: Any, target: np.ndarray, rows: np.ndarray) -> None:
         model, mocap = self.model, layout().gripper_mocap
-        for episode in range(first, last):
+        for episode in rows.tolist():
             mujoco.mj_setState(model, data, self.state[episode], _STATE)
             data.mocap_pos[mocap] = target[episode]
             mujoco.mj_step(model, data, nstep=scene.SUBSTEPS)  # releases the GIL

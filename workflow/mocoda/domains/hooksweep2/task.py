@@ -28,7 +28,10 @@ SLOTS = Slots(
     ),
     action=(Slot("action", tuple(range(0, 4))),),
 )
-# Roots gripper, box_1, box_2, action; children gripper, box_1, box_2.
+# Roots gripper, box_1, box_2, action; children gripper, box_1, box_2. The gripper's child depends
+# on gripper and action only: over the noisy two-box oracle's states, taking the boxes away changes
+# the gripper's next position by 0.000 mm in the median, 0.02 mm at the 95th percentile and 1.1 mm
+# at most (0.06 mm at the 95th percentile where a box moves), against up to 33 mm of motion.
 BASE_MASK = np.array([[1, 1, 1], [0, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=bool)
 
 BOX_COLUMNS = ((6, 7, 8), (11, 12, 13))
@@ -89,9 +92,9 @@ def _distance(observation: Array, goal: Array, box: int) -> Array:
         observation[..., column] - goal[..., 3 * box + axis]
         for axis, column in enumerate(BOX_COLUMNS[box])
     ]
-    square = (
-        difference[0] * difference[0] + difference[1] * difference[1]
-    ) + difference[2] * difference[2]
+    square = (difference[0] * difference[0] + difference[1] * difference[1]) + difference[
+        2
+    ] * difference[2]
     return torch.sqrt(square) if isinstance(square, torch.Tensor) else np.sqrt(square)
 
 
@@ -107,9 +110,7 @@ def reward_of(distance_1: Array, distance_2: Array, gripper_height: Array) -> Ar
     gripper with up to 0.5. So success gives [-0.2, 0] and failure [-1, -0.6].
     """
     done = (distance_1 <= TOLERANCE) & (distance_2 <= TOLERANCE)
-    near = 0.1 * (
-        (distance_1 / TOLERANCE).clip(0.0, 1.0) + (distance_2 / TOLERANCE).clip(0.0, 1.0)
-    )
+    near = 0.1 * ((distance_1 / TOLERANCE).clip(0.0, 1.0) + (distance_2 / TOLERANCE).clip(0.0, 1.0))
     low = (0.5 - 5.0 * abs(gripper_height - 0.42)).clip(0.0, 0.5)
     success_value = (-near).clip(-1.0, 0.0)
     failure_value = (low - 1.0 - near).clip(-1.0, 0.0)
@@ -132,9 +133,11 @@ def success(reward: Array) -> Array:
     return abs(reward) < 0.3
 
 
-# Where the gripper can be, metres (x, y, z); measured over random and scripted episodes.
-GRIPPER_LOW = np.array([0.6, 0.2, 0.41])
-GRIPPER_HIGH = np.array([1.75, 1.3, 0.9])
+# Where the gripper can be, metres (x, y, z). z and the far x are limits of the scene (the hook
+# rests on the table at .41, the arm ends near 1.66); the rest bounds a working area: over 120,000
+# rows of the one-box data x is in .59..1.61, y in .40..1.33 and z in .397..0.60.
+GRIPPER_LOW = np.array([0.5, 0.2, 0.395])
+GRIPPER_HIGH = np.array([1.68, 1.5, 1.0])
 
 
 def invalid_parents(observation: np.ndarray, action: np.ndarray) -> Mapping[str, np.ndarray]:

@@ -1,0 +1,97 @@
+"""The scripted experts and the one-box data: what MoCoDA's premise needs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mocoda.domains import DOMAINS
+from mocoda.domains.base import Collected
+from mocoda.domains.hooksweep2 import task
+from mocoda.domains.hooksweep2.collection import CollectionSettings, collect
+from mocoda.domains.hooksweep2.expert import box_positions, evaluate_oracle
+from mocoda.domains.hooksweep2.lanes import clear_of_other
+from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator
+from mocoda.transitions import check
+
+ROWS = 5000
+
+
+@pytest.fixture(scope="module")
+def collected() -> Collected:
+    return collect(CollectionSettings(transitions=ROWS), 0, 2, lambda text: None)
+
+
+def test_two_box_oracle_succeeds_and_doing_nothing_never_does() -> None:
+    seeds = np.arange(900, 940)
+    assert evaluate_oracle(seeds, 2).mean() >= 0.8
+    simulator = HookSweep2Simulator(100)
+    observation, goal = simulator.reset(np.arange(100))
+    assert not task.success(task.reward(observation, goal)).any()
+
+
+def test_exactly_the_rows_asked_for_and_they_are_transitions(collected: Collected) -> None:
+    rows = collected.transitions
+    assert len(rows) == ROWS
+    check(rows, "collected", observation_dim=16, action_dim=4)
+    reward = task.reward(rows.next_observation, rows.goal)
+    np.testing.assert_array_equal(rows.reward, reward)
+    np.testing.assert_array_equal(rows.terminated, rows.reward > -0.3)
+    last = np.append(rows.episode[1:] != rows.episode[:-1], True)
+    np.testing.assert_array_equal(rows.truncated, last)
+    assert (rows.provenance == 0).all()
+
+
+def test_no_row_has_both_boxes_displaced(collected: Collected) -> None:
+    rows = collected.transitions
+    start = box_positions(rows.observation[rows.step == 0])[rows.episode]
+    moved = np.linalg.norm(box_positions(rows.next_observation) - start, axis=2)
+    assert moved.min(axis=1).max() <= 0.04 + 1e-6
+    assert (moved.max(axis=1) > 0.14).mean() > 0.2  # and one box does get swept
+    # Hence no row solves a goal of the two-box task.
+    goals = task.sample_goals(len(rows), np.random.default_rng(0))
+    assert not task.success(task.reward(rows.next_observation.astype(float), goals)).any()
+
+
+def test_experts_succeed_and_cover_boxes_sides_and_lanes(collected: Collected) -> None:
+    facts = collected.facts
+    assert facts["success_rate_kept"] >= 0.85
+    assert facts["episodes_kept"] <= facts["episodes_attempted"]
+    counts = facts["episodes_by_box_and_side"]
+    assert len(counts) == 4
+    assert min(counts.values()) > 0.15 * sum(counts.values())
+    for coverage in facts["lane_offset_coverage"].values():
+        assert sum(count > 0 for count in coverage["episodes"]) == 8
+
+
+def test_same_seed_same_bytes_for_any_number_of_threads() -> None:
+    settings = CollectionSettings(transitions=700)
+    first = collect(settings, 3, 1, lambda text: None)
+    again = collect(settings, 3, 2, lambda text: None)
+    other = collect(settings, 4, 1, lambda text: None)
+    for name in ("observation", "action", "next_observation", "goal", "reward", "truncated"):
+        one, two = getattr(first.transitions, name), getattr(again.transitions, name)
+        assert one.tobytes() == two.tobytes()
+    assert first.facts == again.facts
+    assert first.transitions.action.tobytes() != other.transitions.action.tobytes()
+
+
+def test_settings_refuse_nonsense() -> None:
+    with pytest.raises(ValueError, match="transitions"):
+        CollectionSettings(transitions=0)
+    with pytest.raises(ValueError, match="extra"):
+        CollectionSettings(rows=5)  # type: ignore[call-arg]
+    assert DOMAINS["hooksweep2"].settings is CollectionSettings
+
+
+def test_a_box_in_the_lane_is_not_clear() -> None:
+    swept, goal = np.array([[1.80, 0.75]]), np.array([[2.10, 0.75]])
+    lane, gap, away = np.array([0.835]), np.array([0.02]), np.array([True])
+
+    def clear(x: float, y: float) -> bool:
+        return bool(clear_of_other(swept, np.array([[x, y]]), goal, lane, gap, away, 0.01)[0])
+
+    assert not clear(1.90, 0.75)  # in the way
+    assert not clear(1.70, 0.835)  # under the shaft
+    assert not clear(1.76, 0.75)  # under the head
+    assert clear(1.70, 0.75)  # behind the head, beside the shaft
+    assert clear(1.90, 0.95)  # beside it all

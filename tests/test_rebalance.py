@@ -1,0 +1,154 @@
+"""Rebalancing: the density estimate, exact draws with given probabilities, and the variants."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.neighbors import KernelDensity as SklearnDensity
+
+from mocoda.errors import UserError
+from mocoda.rebalance import REBALANCE, none, prioritized, uniform
+from mocoda.rebalance.kernel_density import KernelDensity
+from mocoda.rebalance.prioritized import PrioritizedSettings
+from mocoda.rebalance.selection import draw_exactly, inverse_density, scale_to_target
+from mocoda.rebalance.uniform import UniformSettings
+
+
+def lopsided(n: int, seed: int) -> np.ndarray:
+    """Four columns in metres: most rows in one corner, as pushed boxes are."""
+    rng = np.random.default_rng(seed)
+    dense = 0.1 * rng.standard_normal((n - n // 5, 4)) + 0.3
+    spread = rng.uniform(0, 1, (n // 5, 4))
+    return rng.permutation(np.concatenate([dense, spread])).astype(np.float32)
+
+
+def entropy(rows: np.ndarray) -> float:
+    histogram, _, _ = np.histogram2d(rows[:, 0], rows[:, 1], bins=10, range=[[0, 1], [0, 1]])
+    return float(stats.entropy(histogram.ravel()))
+
+
+@pytest.mark.parametrize(("precision", "error"), [("float64", 1e-6), ("float32", 2e-4)])
+def test_density_equals_sklearn(precision: str, error: float) -> None:
+    support, queries = lopsided(3000, 0), lopsided(700, 1)
+    peer = SklearnDensity(bandwidth=0.05, rtol=1e-10).fit(support.astype(np.float64))
+    expected = np.exp(peer.score_samples(queries.astype(np.float64)))
+    found = KernelDensity(support, 0.05, precision).score(queries)  # type: ignore[arg-type]
+    matters = expected > 0.05 * 1e-2
+    assert matters.sum() > 600
+    np.testing.assert_allclose(found[matters], expected[matters], rtol=error)
+    accept = [np.minimum(1.0, 0.3 / np.maximum(p, 0.05)) for p in (found, expected)]
+    np.testing.assert_allclose(accept[0], accept[1], atol=1e-3)
+
+
+def test_density_integrates_to_one_and_vanishes_far_away() -> None:
+    support = np.random.default_rng(2).uniform(0, 1, (400, 2))
+    axis = np.arange(-0.5, 1.5, 0.01)
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    density = KernelDensity(support, 0.05)
+    assert density.score(grid).sum() * 0.01**2 == pytest.approx(1.0, abs=1e-4)
+    assert density.score(np.full((1, 2), 1e4))[0] < 1e-15
+
+
+@pytest.mark.parametrize("target", [1, 40, 900, 999, 1000])
+def test_probabilities_sum_to_the_target(target: int) -> None:
+    score = np.random.default_rng(3).pareto(0.5, 1000) + 1e-3
+    probability, factor = scale_to_target(score, target)
+    assert probability.sum() == pytest.approx(target, rel=1e-9)
+    np.testing.assert_allclose(probability, np.minimum(factor * score, 1))
+    assert probability.max() <= 1.0
+
+
+def test_scaling_is_the_fixed_point_of_the_published_loop() -> None:
+    score = 1 / np.maximum(np.random.default_rng(4).exponential(2.0, 5000), 0.05)
+    scaled = score.copy()
+    while np.minimum(scaled, 1).sum() > 800:
+        scaled *= 0.99
+    probability, _ = scale_to_target(score, 800)
+    np.testing.assert_allclose(probability, np.minimum(scaled, 1), rtol=0.0102)
+
+
+def test_draws_are_exact_in_number_and_unbiased() -> None:
+    probability, _ = scale_to_target(np.random.default_rng(5).pareto(1.0, 60) + 0.05, 20)
+    rng = np.random.default_rng(6)
+    counts = np.zeros(60)
+    repeats = 6000
+    for _ in range(repeats):
+        drawn = draw_exactly(probability, 20, rng)
+        assert len(np.unique(drawn)) == 20
+        assert (np.diff(drawn) > 0).all()
+        counts[drawn] += 1
+    spread = np.sqrt(probability * (1 - probability) / repeats)
+    assert (np.abs(counts / repeats - probability) < 4.5 * spread + 1e-9).all()
+    assert (counts[probability >= 1] == repeats).all()
+
+
+def test_prioritized_keeps_eligible_rows_and_flattens() -> None:
+    rows = lopsided(20_000, 7)
+    eligible = np.abs(rows[:, 0] - rows[:, 1]) < 0.3
+    settings = PrioritizedSettings(density_floor=1.0)
+    chosen = prioritized.select(rows, eligible, 2000, np.random.default_rng(8), settings)
+    assert chosen.indices.dtype == np.int64
+    assert len(chosen.indices) == 2000
+    assert (np.diff(chosen.indices) > 0).all()
+    assert eligible[chosen.indices].all()
+    plain = none.select(rows, eligible, 2000, np.random.default_rng(8), none.NoneSettings())
+    near = rows[eligible]
+    assert entropy(rows[chosen.indices]) > entropy(near) + 0.3
+    assert abs(entropy(rows[plain.indices]) - entropy(rows)) < 0.1
+    again = prioritized.select(rows, eligible, 2000, np.random.default_rng(8), settings)
+    assert np.array_equal(chosen.indices, again.indices)
+    other = prioritized.select(rows, eligible, 2000, np.random.default_rng(9), settings)
+    assert not np.array_equal(chosen.indices, other.indices)
+
+
+def test_uniform_flattens_and_knows_no_task() -> None:
+    rows = lopsided(10_000, 10)[:, :2]
+    nobody = np.zeros(len(rows), dtype=bool)
+    settings = UniformSettings()
+    chosen = uniform.select(rows, nobody, 1500, np.random.default_rng(11), settings)
+    assert len(chosen.indices) == 1500
+    assert entropy(rows[chosen.indices]) > entropy(rows) + 0.3
+    published = uniform.select(
+        rows, nobody, 1500, np.random.default_rng(11), UniformSettings(exact=False)
+    )
+    expected = published.facts["published_expected_rows"]
+    assert expected < 1500  # scores beyond one are lost
+    assert len(published.indices) == pytest.approx(expected, abs=4 * np.sqrt(expected))
+
+
+def test_density_comes_from_the_last_rows_and_is_floored() -> None:
+    rows = np.concatenate([np.zeros((50, 2)), np.ones((50, 2))])
+    score = inverse_density(rows, support=50, bandwidth=0.1, floor=0.01)
+    np.testing.assert_allclose(score[:50], 100.0)
+    np.testing.assert_allclose(score[50:], 2 * np.pi * 0.1**2, rtol=1e-5)
+
+
+def test_none_is_the_first_rows() -> None:
+    rows = lopsided(100, 12)
+    chosen = none.select(
+        rows, np.zeros(100, dtype=bool), 30, np.random.default_rng(0), none.NoneSettings()
+    )
+    assert chosen.indices.tolist() == list(range(30))
+
+
+@pytest.mark.parametrize("variant", sorted(REBALANCE))
+def test_too_few_rows_name_the_setting_to_raise(variant: str) -> None:
+    rows = lopsided(100, 13)
+    settings, select = REBALANCE[variant]
+    with pytest.raises(UserError, match="number of candidates") as caught:
+        select(rows, np.ones(100, dtype=bool), 101, np.random.default_rng(0), settings())
+    assert caught.value.found == "100"
+    with pytest.raises(UserError, match="eligible"):
+        prioritized.select(
+            rows, np.zeros(100, dtype=bool), 1, np.random.default_rng(0), PrioritizedSettings()
+        )
+
+
+def test_neighbouring_rows_can_be_drawn_together() -> None:
+    # Cuts one apart never meet both of two neighbours at 1/2 unless the order is random.
+    probability = np.full(4, 0.5)
+    rng = np.random.default_rng(14)
+    drawn = [tuple(draw_exactly(probability, 2, rng).tolist()) for _ in range(600)]
+    together = sum(pair == (0, 1) for pair in drawn) / 600
+    assert together == pytest.approx(1 / 6, abs=0.08)

@@ -1,0 +1,253 @@
+"""Batch-constrained Q-learning as MoCoDA ran it, which is not the published algorithm.
+
+Fujimoto et al. (2019) propose actions by a VAE, perturb them by a network and keep twin critics.
+MoCoDA's code has one critic with a target, no perturbation, and proposals from an ensemble of
+mixture density networks that is fitted first and then fixed:
+
+    y = r + γ max_i Q'(s', a_i),  a_i ~ behaviour(s'),  i = 1 .. 20;   π(s) = argmax_i Q(s, a_i)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from mocoda.agents.base import (
+    AgentSettings,
+    Batch,
+    bellman_target,
+    decayed_share,
+    with_prefix,
+    without_prefix,
+)
+from mocoda.agents.mixture_density import MixtureDensity
+from mocoda.networks import StackedMlp
+from mocoda.optimiser import Adam
+from mocoda.seeding import torch_generator
+
+CACHED_PAIRS = 2048
+
+
+class BCQSettings(AgentSettings):
+    """First `behaviour_updates` steps of maximum likelihood for the behaviour ensemble, then
+    Q-learning over its proposals: minimise mean (Q(s, a) - y)², y as in the module's text."""
+
+    behaviour_updates: int = Field(
+        default=1000,
+        ge=1,
+        description="Updates of the behaviour ensemble, before the critic's "
+        "(paper: 1000; published code for the hook: 10 000).",
+    )
+    behaviour_batch: int = Field(
+        default=2000, ge=1, description="Transitions an update of the behaviour ensemble (paper)."
+    )
+    behaviour_learning_rate: float = Field(
+        default=1e-3, gt=0, description="Adam step size of the behaviour ensemble (paper)."
+    )
+    behaviour_members: int = Field(default=7, ge=1, description="Networks (published code).")
+    behaviour_components: int = Field(
+        default=5, ge=1, description="Gaussians of each network's mixture (published code)."
+    )
+    behaviour_hidden_sizes: tuple[int, ...] = Field(
+        default=(128, 128), min_length=1, description="Widths of hidden layers (published code)."
+    )
+    proposals: int = Field(
+        default=20, ge=1, description="Actions proposed for a state (published code)."
+    )
+
+
+@dataclass(frozen=True)
+class BCQLosses:
+    """0-d tensors; 0 before the phase that they belong to, then those of its latest step.
+
+    behaviour : negative log-likelihood of the actions in nats, mean over members and rows.
+    critic : mean squared Bellman error; mean_q : mean of Q at the batch's actions.
+    """
+
+    behaviour: Tensor
+    critic: Tensor
+    mean_q: Tensor
+
+
+def proposal_values(critic: StackedMlp, inputs: Tensor, proposals: Tensor) -> Tensor:
+    """Q [n, k] of inputs [n, in] and proposals [n, k, act], without gradients."""
+    rows, count, _ = proposals.shape
+    repeated = inputs.unsqueeze(1).expand(rows, count, inputs.shape[1])
+    pairs = torch.cat((repeated, proposals), dim=2).view(rows * count, -1)
+    if not pairs.is_cpu:
+        return critic(pairs).view(rows, count)
+    # A few rows at a time stay in the processor's cache, which all at once do not.
+    return torch.cat([critic(part)[0] for part in pairs.split(CACHED_PAIRS)]).view(rows, count)
+
+
+class BCQPolicy:
+    """The proposal with the highest Q.
+
+    The noise behind the proposals is the same for every row and every call, so that an action
+    depends on the state alone: quantiles (i + 1/2) / k pick member and component, fixed normal
+    draws the place in it (our choice; the published code draws anew each time).
+    """
+
+    def __init__(self, critic: StackedMlp, behaviour: MixtureDensity, proposals: int) -> None:
+        self.critic, self.behaviour = critic, behaviour
+        noise = torch_generator("bcq", "acting")
+        normal = torch.randn(1, proposals, behaviour.action_dim, generator=noise)
+        uniform = (torch.arange(proposals).unsqueeze(0) + 0.5) / proposals
+        self._uniform, self._normal = uniform.to(critic.device), normal.to(critic.device)
+
+    def act(self, inputs: Tensor) -> Tensor:
+        """Actions [n, act] in [-1, 1] for inputs [n, in]."""
+        with torch.no_grad():
+            proposals = self.behaviour.sample(inputs, self._uniform, self._normal)
+            best = proposal_values(self.critic, inputs, proposals).argmax(dim=1)
+        return proposals[torch.arange(len(inputs), device=inputs.device), best]
+
+
+def policy_from_tensors(
+    tensors: dict[str, Tensor], settings: BCQSettings, device: torch.device | str = "cpu"
+) -> BCQPolicy:
+    """The policy that `BCQ.policy_tensors` describes: the same actions, bit for bit."""
+    critic, behaviour = (
+        StackedMlp.from_state(
+            without_prefix(name, tensors), precision=settings.precision, device=device
+        )
+        for name in ("critic", "behaviour")
+    )
+    action_dim = critic.sizes[0] - behaviour.sizes[0]
+    return BCQPolicy(critic, MixtureDensity(behaviour, action_dim), settings.proposals)
+
+
+class BCQ:
+    """An `Agent`: a behaviour ensemble, one critic, its slow copy as target."""
+
+    def __init__(
+        self,
+        settings: BCQSettings,
+        input_dim: int,
+        action_dim: int,
+        total_updates: int,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.settings, self.total_updates = settings, total_updates
+        self.updates = 0
+        start = torch_generator("bcq", "parameters", seed)
+        self.noise = torch_generator("bcq", "noise", seed, device=device)
+        outputs = MixtureDensity.output_dim(settings.behaviour_components, action_dim)
+        network = StackedMlp(
+            settings.behaviour_members,
+            (input_dim, *settings.behaviour_hidden_sizes, outputs),
+            generator=start,
+            precision=settings.precision,
+            device=device,
+        )
+        self.behaviour = MixtureDensity(network, action_dim)
+        self.critic = StackedMlp(
+            1,
+            (input_dim + action_dim, *settings.hidden_sizes, 1),
+            generator=start,
+            precision=settings.precision,
+            device=device,
+        )
+        self.target_critic = self.critic.copy()
+        # What judges the proposals when acting: the critic, or the moving average of it.
+        self.acting = self.critic.copy() if settings.policy_average else self.critic
+        self.policy = BCQPolicy(self.acting, self.behaviour, settings.proposals)
+        self.behaviour_adam = Adam(network, settings.behaviour_learning_rate)
+        self.critic_adam = Adam(self.critic, settings.critic_learning_rate)
+        self._losses = torch.zeros(3, device=device)
+
+    @property
+    def planned_updates(self) -> int:
+        """The behaviour ensemble's updates and then the critic's."""
+        return self.settings.behaviour_updates + self.total_updates
+
+    def batch_size_for(self, update: int) -> int:
+        behaviour = update < self.settings.behaviour_updates
+        return self.settings.behaviour_batch if behaviour else self.settings.batch_size
+
+    def update(self, batch: Batch) -> BCQLosses:
+        """One step of the phase that the counter is in."""
+        if self.updates < self.settings.behaviour_updates:
+            self._update_behaviour(batch)
+        else:
+            self._update_critic(batch)
+        self.updates += 1
+        return BCQLosses(*self._losses.unbind())
+
+    def _update_behaviour(self, batch: Batch) -> None:
+        loss = self.behaviour.negative_log_likelihood(batch.input, batch.action)
+        loss.backward()
+        self.behaviour_adam.step()
+        zero = torch.zeros_like(loss.detach())
+        self._losses = torch.stack((loss.detach() / self.settings.behaviour_members, zero, zero))
+
+    def _update_critic(self, batch: Batch) -> None:
+        settings = self.settings
+        with torch.no_grad():
+            target = self.critic_target(batch)
+        q = self.critic(torch.cat((batch.input, batch.action), dim=1))[0, :, 0]
+        loss = mse_loss(q, target)
+        loss.backward()
+        share = decayed_share(
+            self.updates - settings.behaviour_updates,
+            self.total_updates,
+            settings.learning_rate_decay_start,
+        )
+        self.critic_adam.step(settings.critic_learning_rate * share)
+        self.target_critic.move_towards(self.critic, settings.polyak_rate)
+        if self.acting is not self.critic:
+            self.acting.move_towards(self.critic, settings.policy_average)
+        self._losses = torch.stack((self._losses[0], loss.detach(), q.detach().mean()))
+
+    def critic_target(self, batch: Batch) -> Tensor:
+        """Clipped target with the best of the proposals by the target critic: [b]."""
+        rows, count = len(batch.reward), self.settings.proposals
+        device = batch.reward.device
+        uniform = torch.rand(rows, count, generator=self.noise, device=device)
+        normal = torch.randn(
+            rows, count, self.behaviour.action_dim, generator=self.noise, device=device
+        )
+        proposals = self.behaviour.sample(batch.next_input, uniform, normal)
+        next_q = proposal_values(self.target_critic, batch.next_input, proposals)
+        return bellman_target(batch, next_q.amax(dim=1), self.settings)
+
+    def act(self, inputs: Tensor) -> Tensor:
+        """Actions [n, act] in [-1, 1] for inputs [n, in]."""
+        return self.policy.act(inputs)
+
+    def policy_tensors(self) -> dict[str, Tensor]:
+        return with_prefix("critic", self.acting.state()) | with_prefix(
+            "behaviour", self.behaviour.network.state()
+        )
+
+    def _parts(self) -> dict[str, StackedMlp | Adam]:
+        parts: dict[str, StackedMlp | Adam] = {
+            "behaviour": self.behaviour.network,
+            "critic": self.critic,
+            "target_critic": self.target_critic,
+            "behaviour_adam": self.behaviour_adam,
+            "critic_adam": self.critic_adam,
+        }
+        return parts if self.acting is self.critic else parts | {"acting": self.acting}
+
+    def state(self) -> dict[str, Tensor]:
+        state = {
+            "updates": torch.tensor(self.updates),
+            "noise": self.noise.get_state(),
+            "losses": self._losses.clone(),
+        }
+        for name, part in self._parts().items():
+            state |= with_prefix(name, part.state())
+        return state
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        for name, part in self._parts().items():
+            part.load_state(without_prefix(name, state))
+        self.updates = int(state["updates"])
+        self.noise.set_state(state["noise"].cpu())
+        self._losses = state["losses"].to(self._losses.device, copy=True)

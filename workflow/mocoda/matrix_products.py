@@ -1,0 +1,96 @@
+"""The matrix products of a multilayer perceptron, forward and backward, in bf16 or fp32."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Precision = Literal["auto", "bf16", "fp32"]
+# Views of one flat tensor: per layer a weight [.., out, in] and a bias [.., out].
+Layers = list[tuple[Tensor, Tensor]]
+# Numbers converted to fp32 at a time: 256 KiB, well inside a second-level cache.
+CACHED = 65_536
+
+
+def resolve_precision(precision: Precision, device: torch.device | str) -> torch.dtype:
+    """The dtype of the matrix products: "auto" is bf16 where the hardware multiplies in it."""
+    device = torch.device(device)
+    if precision == "fp32":
+        return torch.float32
+    if precision == "bf16":
+        return torch.bfloat16
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    find = getattr(torch.cpu, "get_capabilities", None)  # newer than the oldest torch we accept
+    has_tiles = device.type == "cpu" and find is not None and find().get("amx_bf16", False)
+    return torch.bfloat16 if has_tiles else torch.float32
+
+
+def _fused_linear_relu_works() -> bool:
+    """Whether this build of torch has oneDNN's linear with the ReLU fused into it, and is right."""
+    try:
+        ones = torch.ones(2, 2, dtype=torch.bfloat16)
+        out = torch.ops.mkldnn._linear_pointwise(ones, -ones, ones[0], "relu", [], "")
+        return bool((out == 0).all())
+    except (AttributeError, RuntimeError):
+        return False
+
+
+FUSED_LINEAR_RELU = _fused_linear_relu_works()
+
+
+def linear_relu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """max(0, x weight^T + bias), in one call where torch has it."""
+    if x.dim() == 2 and x.dtype == torch.bfloat16 and x.is_cpu and FUSED_LINEAR_RELU:
+        fused: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "relu", [], "")
+        return fused
+    return linear(x, weight, bias).relu_()
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    if x.dim() == 2:
+        return torch.addmm(bias, x, weight.mT)
+    return torch.baddbmm(bias.unsqueeze(-2), x, weight.mT)
+
+
+def linear_fp32(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """The last layer: fp32 weights and outputs, whatever the dtype of x."""
+    rows = max(1, CACHED // x.shape[-1])
+    if x.dtype == torch.float32 or x.dim() > 2 or not x.is_cpu or len(x) < rows:
+        return linear(x.float(), weight, bias)
+    # A conversion that stays in the cache; the whole of x in fp32 would not.
+    converted = torch.empty(rows, x.shape[1])
+    outputs = torch.empty(len(x), len(weight))
+    for start in range(0, len(x), rows):
+        part = x[start : start + rows]
+        piece = converted[: len(part)].copy_(part)
+        torch.addmm(bias, piece, weight.mT, out=outputs[start : start + rows])
+    return outputs
+
+
+def backward(
+    gradient: Tensor,
+    activations: list[Tensor],
+    layers: Layers,
+    written: Layers | None,
+    to_input: bool,
+) -> Tensor | None:
+    """Carry d loss / d output back through one MLP (or through a stack of them).
+
+    `activations` holds the input of each layer; `written`, where given, receives the gradient of
+    each layer's parameters. Returns d loss / d input if `to_input`.
+    """
+    for number in reversed(range(len(layers))):
+        x, weight = activations[number], layers[number][0]
+        if written is not None:
+            torch.matmul(gradient.mT, x, out=written[number][0])
+            torch.sum(gradient, dim=-2, out=written[number][1])
+        if number == 0 and not to_input:
+            return None
+        gradient = torch.matmul(gradient, weight)
+        if number > 0:
+            # x is the previous layer's output after its ReLU: no gradient where it is 0.
+            torch.ops.aten.threshold_backward.grad_input(gradient, x, 0, grad_input=gradient)
+    return gradient
