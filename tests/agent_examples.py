@@ -23,10 +23,13 @@ def random_batch(rows: int, name: object) -> Batch:
     )
 
 
-def train(agent: Agent, updates: int) -> None:
-    """Random batches, each a function of the agent's counter alone."""
+def train(agent: Agent, updates: int) -> list[list[float]]:
+    """Random batches, each a function of the agent's counter alone; the metrics of each update."""
+    metrics = []
     for _ in range(updates):
-        agent.update(random_batch(agent.batch_size_for(agent.updates), agent.updates))
+        batch = random_batch(agent.batch_size_for(agent.updates), agent.updates)
+        metrics.append([float(loss) for loss in vars(agent.update(batch)).values()])
+    return metrics
 
 
 def numpy_mlp(network: StackedMlp, inputs: np.ndarray) -> np.ndarray:

@@ -31,16 +31,20 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("done", [5, 11])
 def test_resume_is_bit_exact(name: str, precision: str, done: int) -> None:
-    changes = {"precision": precision, "policy_average": 0.1, "learning_rate_decay_start": 0.1}
+    changes: dict[str, Any] = {
+        "precision": precision,
+        "policy_average": 0.1,
+        "learning_rate_decay_start": 0.1,
+    }
     agent, _ = make(name, **changes)
     train(agent, done)
     saved = agent.state()
-    train(agent, 20)
+    metrics = train(agent, 20)
     again, _ = make(name, seed=1, **changes)
     again.load_state(saved)
     assert same(again.state(), saved)
     assert again.updates == done
-    train(again, 20)
+    assert train(again, 20) == metrics
     assert same(again.state(), agent.state())
 
 

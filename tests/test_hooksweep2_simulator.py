@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 
 import gymnasium
-import mocoda  # noqa: F401  (registers the environments)
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+
+import mocoda  # noqa: F401  (registers the environments)
 from mocoda.domains.hooksweep2 import expert, scene, task
 from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator
 from mocoda.errors import UserError

@@ -16,20 +16,26 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 # Modules that say how to run a stage, not what it computes.
 BOOKKEEPING = {"mocoda.jobs", "mocoda.code_version", "mocoda.domains.hooksweep2.film"}
+# Folders of variants, whose `__init__` lists them.
+REGISTRIES = {
+    f"mocoda.{name}" for name in ("agents", "domains", "dynamics", "masks", "parents", "rebalance")
+}
 
 
 def module_file(name: str) -> Path | None:
     """The source file of a module of this package, or None.
 
-    None for the folders of variants (`mocoda.agents`), whose `__init__` lists the variants; a
-    variant that is itself a folder (`mocoda.domains.hooksweep2`) has its `__init__`.
+    None for the folders of variants (`mocoda.agents`), whose `__init__` lists the variants; other
+    folders (`mocoda.figures`, `mocoda.domains.hooksweep2`) have their `__init__`.
     """
     parts = name.split(".")[1:]
     path = PACKAGE.joinpath(*parts)
-    if len(parts) > 1 and (path / "__init__.py").is_file():
-        return path / "__init__.py"
-    path = path.with_suffix(".py")
-    return path if parts and path.is_file() else None
+    if not parts or name in REGISTRIES:
+        return None
+    for file in (path / "__init__.py", path.with_suffix(".py")):
+        if file.is_file():
+            return file
+    return None
 
 
 @cache

@@ -55,13 +55,15 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias.unsqueeze(-2), x, weight.mT)
 
 
-def linear_fp32(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """The last layer: fp32 weights and outputs, whatever the dtype of x."""
-    rows = max(1, CACHED // x.shape[-1])
-    if x.dtype == torch.float32 or x.dim() > 2 or not x.is_cpu or len(x) < rows:
+def linear_fp32(x: Tensor, weight: Tensor, bias: Tensor, converted: Tensor) -> Tensor:
+    """The last layer: fp32 weights and outputs, whatever the dtype of x.
+
+    converted : scratch [rows, in] for the conversion, some rows at a time, so that it stays in
+        the processor's cache; of 0 rows to convert all at once.
+    """
+    rows = len(converted)
+    if x.dtype == torch.float32 or rows == 0 or x.dim() > 2:
         return linear(x.float(), weight, bias)
-    # A conversion that stays in the cache; the whole of x in fp32 would not.
-    converted = torch.empty(rows, x.shape[1])
     outputs = torch.empty(len(x), len(weight))
     for start in range(0, len(x), rows):
         part = x[start : start + rows]

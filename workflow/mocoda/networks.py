@@ -20,6 +20,7 @@ from torch.autograd.function import once_differentiable
 
 from mocoda.errors import UserError
 from mocoda.matrix_products import (
+    CACHED,
     Layers,
     Precision,
     backward,
@@ -43,7 +44,7 @@ class _Evaluate(torch.autograd.Function):
         ctx.network = network
         ctx.shared = inputs.dim() == 2
         ctx.input_dtype = inputs.dtype
-        output, ctx.activations = network._evaluate(inputs)
+        output, ctx.activations = network._evaluate(inputs, keep=True)
         return output
 
     @staticmethod
@@ -97,6 +98,9 @@ class StackedMlp:
             self._shadow = self._shadow.to(self.dtype)
         # Gradients in the dtype of the products, before they are added up in fp32.
         self._written = torch.zeros_like(self._shadow)
+        # Where the last layer's inputs are converted to fp32, a few rows at a time.
+        rows = max(1, CACHED // self.sizes[-2])
+        self._converted = torch.empty(rows if self._per_head else 0, self.sizes[-2])
         self._shadow_layers = self._split(self._views(self._shadow))
         self._master_layers = self._split(self._master)
         self._written_layers = self._split(self._views(self._written))
@@ -108,7 +112,7 @@ class StackedMlp:
         The parameters must not change between this call and its backward pass.
         """
         if not torch.is_grad_enabled() or (frozen and not inputs.requires_grad):
-            return self._evaluate(inputs)[0]
+            return self._evaluate(inputs, keep=False)[0]
         parameters = self.parameters.detach() if frozen else self.parameters
         output: Tensor = _Evaluate.apply(inputs, parameters, self)
         return output
@@ -216,18 +220,19 @@ class StackedMlp:
             [(weight[head], bias[head]) for weight, bias in layers] for head in range(self.heads)
         ]
 
-    def _evaluate(self, inputs: Tensor) -> tuple[Tensor, list[list[Tensor]]]:
+    def _evaluate(self, inputs: Tensor, keep: bool) -> tuple[Tensor, list[list[Tensor]]]:
         x = inputs.detach().to(self.dtype)
         if x.dim() == 2 and not self._per_head:
             x = x.expand(self.heads, *x.shape)
         starts = [x] if not self._per_head else ([x] * self.heads if x.dim() == 2 else list(x))
         outputs, activations = [], []
         for x, layers, master in zip(starts, self._shadow_layers, self._master_layers, strict=True):
-            kept = [x]
+            kept = []
             for weight, bias in layers[:-1]:
-                kept.append(linear_relu(kept[-1], weight, bias))
-            outputs.append(linear_fp32(kept[-1], *master[-1]))
-            activations.append(kept)
+                kept += [x] if keep else []
+                x = linear_relu(x, weight, bias)
+            outputs.append(linear_fp32(x, *master[-1], self._converted))
+            activations.append([*kept, x])
         return (torch.stack(outputs) if self._per_head else outputs[0]), activations
 
     def _differentiate(

@@ -77,7 +77,7 @@ class Domain:
     invalid_parents: Callable[[np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
     # (first observation, goal, last observation) -> columns of the table of episodes
     describe_episodes: Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, np.ndarray]]
-    # (number of episodes, seeds, threads) -> (success [n], facts): the scripted ceiling
-    evaluate_oracle: Callable[[np.ndarray, int], np.ndarray] | None = None
+    # (first observation, goal) -> a controller with act(observation): the scripted ceiling
+    oracle: Callable[[np.ndarray, np.ndarray], Any] | None = None
     # (policy(obs, goal) -> action, seed, path) -> writes a film; raises UserError with no renderer
     film: Callable[..., None] | None = None

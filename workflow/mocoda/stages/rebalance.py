@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mocoda.artifacts import write_json, write_tensors
+from mocoda.artifacts import read_json, write_json, write_tensors
 from mocoda.domains import DOMAINS
 from mocoda.jobs import Job
 from mocoda.rebalance import REBALANCE
 from mocoda.seeding import numpy_generator
+from mocoda.stages.sample_augmented import SampleSettings
 from mocoda.stores import read_columns, verify
 
 
 def rebalance(job: Job) -> None:
     """Write the numbers of the chosen rows of the augmented store, and how they were chosen."""
-    settings = dict(job.settings)
-    variant = REBALANCE[settings.pop("kind")]
-    target = int(settings.pop("generated_rows"))
+    settings_model, select = REBALANCE[job.settings["kind"]]
+    sampling = SampleSettings.model_validate(job.settings["sampling"])
+    target = sampling.generated_rows(int(read_json(job.inputs["real_manifest"])["rows"]))
     domain = DOMAINS[job.wildcards["domain"]]
     verify(job.inputs["manifest"], job.inputs["store"])
     columns = list(domain.rebalance_columns)
@@ -29,12 +30,12 @@ def rebalance(job: Job) -> None:
         half = len(columns) // 2
         apart = observation[:, :half] - observation[:, half:]
         eligible = np.sqrt((apart**2).sum(axis=1)) < domain.rebalance_max_distance
-    selection = variant.select(
+    selection = select(
         observation,
         eligible,
         target,
         numpy_generator(domain.name, "rebalance", job.wildcards["distribution"], job.seed),
-        variant.settings.model_validate(settings),
+        settings_model.model_validate(job.settings["settings"]),
     )
     write_tensors(job.outputs["selection"], {"rows": torch.from_numpy(selection.indices)})
     write_json(job.outputs["card"], {"rows": len(selection.indices), **selection.facts})

@@ -34,16 +34,27 @@ class SampleSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rows: int = Field(
-        3_000_000,
+    generated_per_real: float = Field(
+        4.0, gt=0, description="Generated rows in a data set for each real row (paper: 4M to 1M)."
+    )
+    proposals_per_row: float = Field(
+        2.5,
         ge=1,
-        description="Rows proposed in all; rebalancing chooses among them, so at least two to "
-        "three times the generated rows that a data set takes.",
+        description="Rows proposed for each generated row that a data set takes; rebalancing "
+        "chooses among them (published code: 3 for MoCoDA-P).",
     )
     shard_rows: int = Field(250_000, ge=1, description="Rows a shard: bounds the memory.")
     deviation_divisor: float = Field(
         3.0, gt=0, description="The predicted standard deviation is divided by this (published code)."
     )
+
+    def generated_rows(self, real: int) -> int:
+        """Generated rows of a data set with `real` logged ones."""
+        return round(self.generated_per_real * real)
+
+    def proposed_rows(self, real: int) -> int:
+        """Rows to propose in all."""
+        return round(self.proposals_per_row * self.generated_rows(real))
 
 
 def augment(
@@ -112,7 +123,8 @@ def sample_augmented(job: Job) -> None:
         "goal": domain.goal_dim,
     }
     partial = job.state / "store"
-    writer = TransitionWriter(partial, settings.rows, widths, settings.shard_rows)
+    rows_in_all = settings.proposed_rows(int(read_json(job.inputs["manifest"])["rows"]))
+    writer = TransitionWriter(partial, rows_in_all, widths, settings.shard_rows)
     counted = job.state / "counts.json"
     counts: Counter[str] = Counter(read_json(counted) if writer.next_shard else {})
     for shard in range(writer.next_shard, writer.shards):
@@ -126,7 +138,7 @@ def sample_augmented(job: Job) -> None:
         counts.update(rejected)
         write_json(counted, dict(counts))
         writer.write(shard, rows)
-        job.log(f"shard {shard + 1}/{writer.shards}: {stop} of {settings.rows} rows")
+        job.log(f"shard {shard + 1}/{writer.shards}: {stop} of {rows_in_all} rows")
     writer.finish()
     shutil.rmtree(job.outputs["store"], ignore_errors=True)
     shutil.move(str(partial), job.outputs["store"])

@@ -13,6 +13,7 @@ from mocoda.batches import BatchSource, load_table
 from mocoda.checkpoints import Checkpoint
 from mocoda.domains import DOMAINS
 from mocoda.jobs import Job
+from mocoda.networks import resolve_precision
 from mocoda.seeding import seed_for
 from mocoda.training import train
 
@@ -88,6 +89,7 @@ def train_offline_agent(job: Job) -> None:
             "agent": job.wildcards["agent"],
             "agent_variant": variant.description,
             "settings": job.settings,
+            "precision": str(resolve_precision(settings.precision, "cpu")).removeprefix("torch."),
             "updates": training.updates,
             "transitions_real": table.real,
             "transitions_generated": table.generated,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mocoda.domains.base import BatchedTask, Domain
 from mocoda.domains.hooksweep2 import task
 from mocoda.domains.hooksweep2.collection import CollectionSettings, collect
-from mocoda.domains.hooksweep2.expert import evaluate_oracle
+from mocoda.domains.hooksweep2.expert import two_box_oracle
 from mocoda.domains.hooksweep2.film import film
 from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator
 
@@ -35,6 +35,6 @@ HOOKSWEEP2 = Domain(
     success=task.success,
     invalid_parents=task.invalid_parents,
     describe_episodes=task.describe_episodes,
-    evaluate_oracle=evaluate_oracle,
+    oracle=two_box_oracle,
     film=film,
 )

@@ -1,8 +1,12 @@
 """The empirical task: a noisy expert sweeps exactly ONE box to its goal; the other stays.
 
 The premise that MoCoDA rests on, and that this module enforces: no row of the data has both boxes
-displaced. An episode in which the box that should stay moves further than a limit, or a box
-leaves the table, is rejected whole and counted. What the expert varies, and why, is in `lanes`.
+displaced. An episode in which a second box moves further than a limit, or a box leaves the table,
+is rejected whole and counted. What the expert varies, and why, is in `lanes`.
+
+A share of the episodes is *interrupted*: the hook begins to sweep both boxes, lifts before it
+touches the second one, and the episode ends. They move at most one box too, and show the hook
+beside a box at rest in the poses that two boxes need, which no clear lane allows.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.domains.base import Collected
 from mocoda.domains.hooksweep2 import scene, task
-from mocoda.domains.hooksweep2.expert import SweepExpert, box_positions
+from mocoda.domains.hooksweep2.expert import CLEAR_HEIGHT, SweepExpert, box_positions
 from mocoda.domains.hooksweep2.lanes import SIDES, Starts, draw_clear_starts, offset_edges
 from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator
 from mocoda.seeding import numpy_generator
@@ -25,6 +29,7 @@ from mocoda.transitions import Provenance, Transitions, concatenate
 
 # Set by the rows that are missing, never by the number of threads: the rows must not depend on it.
 EPISODES_A_BATCH = 256
+LIFT = (0.0, 0.0, 1.0, 0.0)  # straight up: how an interrupted episode ends
 TYPICAL_LENGTH = 28  # rows, a little less than an episode has on average
 
 
@@ -68,6 +73,13 @@ class CollectionSettings(BaseModel):
         description="Steps in a row with a success reward after which an episode is cut (our "
         "choice: two thirds of the rows would otherwise hold a box at its goal).",
     )
+    interrupted: float = Field(
+        default=0.2,
+        ge=0.0,
+        lt=1.0,
+        description="Share of episodes that begin to sweep both boxes and stop before the second "
+        "is touched (our choice: shows each box at rest under hook poses that two boxes need).",
+    )
     lane_bins: int = Field(
         default=8,
         ge=1,
@@ -106,14 +118,17 @@ def run_episodes(
     observations = np.empty((n, task.HORIZON + 1, task.SLOTS.observation_dim), np.float32)
     actions = np.zeros((n, task.HORIZON, task.SLOTS.action_dim), np.float32)
     observation = simulator.place(starts.boxes)
-    chosen = np.arange(2) == starts.box[:, None]
-    expert = SweepExpert(observation, starts.goal, chosen, lane=starts.lane, gap=starts.gap)
+    chosen = (np.arange(2) == starts.box[:, None]) | starts.interrupted[:, None]
+    expert = SweepExpert(observation, starts.aim, chosen, lane=starts.lane, gap=starts.gap)
+    stopped = np.zeros(n, dtype=bool)
     observations[:, 0] = observation
     length = np.full(n, task.HORIZON)
     held = np.zeros(n, dtype=np.int64)
     active = np.ones(n, dtype=bool)
     for step in range(task.HORIZON):
         action = expert.act(observation)
+        stopped |= starts.interrupted & expert.about_to_touch_both(observation)
+        action[stopped] = LIFT
         action += settings.action_noise * generator.standard_normal(action.shape)
         uniform = generator.uniform(-1.0, 1.0, size=action.shape)
         action = np.where(generator.random((n, 1)) < settings.random_actions, uniform, action)
@@ -123,6 +138,7 @@ def run_episodes(
         good = task.success(task.reward(observation, starts.goal))
         held = np.where(good, held + 1, 0)
         ending = active & (held >= settings.hold_steps)
+        ending |= active & stopped & (observation[:, 2] > CLEAR_HEIGHT)
         length[ending] = step + 1
         active &= ~ending
         if not active.any():
@@ -130,18 +146,16 @@ def run_episodes(
     return Recorded(observations, actions, length)
 
 
-def _rejections(
-    recorded: Recorded, box: np.ndarray, settings: CollectionSettings
-) -> dict[str, np.ndarray]:
+def _rejections(recorded: Recorded, settings: CollectionSettings) -> dict[str, np.ndarray]:
     """Reasons to reject an episode, bool [n] each."""
     used = recorded.used()
-    n = len(box)
     positions = recorded.observations[:, :, [[6, 7], [11, 12]]].astype(np.float64)
-    other = positions[np.arange(n), :, 1 - box]
-    moved = np.linalg.norm(other[:, 1:] - other[:, :1], axis=2)
+    # The furthest that each box gets from its start; the lesser of the two must stay small.
+    moved = np.linalg.norm(positions[:, 1:] - positions[:, :1], axis=3)
+    furthest = np.where(used[..., None], moved, 0.0).max(axis=1)
     low = (recorded.observations[:, 1:, [8, 13]] < scene.TABLE_TOP).any(axis=2)
     return {
-        "other_box_moved": ((moved > settings.other_box_limit) & used).any(axis=1),
+        "other_box_moved": furthest.min(axis=1) > settings.other_box_limit,
         "box_left_table": (low & used).any(axis=1),
     }
 
@@ -195,7 +209,7 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
     kept = np.zeros((2, 2, bins), dtype=np.int64)
     rejected = {"other_box_moved": 0, "box_left_table": 0}
     parts: list[Transitions] = []
-    attempted = attempted_successes = kept_successes = episodes = draws = 0
+    attempted = sweeps_attempted = attempted_successes = kept_successes = episodes = draws = 0
     collected = 0
     started = time.monotonic()
     while collected < settings.transitions:
@@ -204,25 +218,36 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
         missing = settings.transitions - collected
         size = min(EPISODES_A_BATCH, missing // TYPICAL_LENGTH + 4)
         turn = strata[order[np.arange(size) % len(strata)]]
-        starts, drawn = draw_clear_starts(*turn.T, bins, settings.clearance, generator)
+        interrupted = generator.random(size) < settings.interrupted
+        starts, drawn = draw_clear_starts(
+            turn[:, 0],
+            turn[:, 1],
+            turn[:, 2],
+            interrupted,
+            bins,
+            settings.clearance,
+            generator,
+        )
         draws += drawn
         simulator = HookSweep2Simulator(size, threads)
         recorded = run_episodes(simulator, starts, settings, generator)
         simulator.close()
         won = task.success(task.reward(recorded.last(), starts.goal))
-        reasons = _rejections(recorded, starts.box, settings)
+        reasons = _rejections(recorded, settings)
         counted = np.zeros(size, dtype=bool)
         for reason, bad in reasons.items():  # one reason an episode: the first that applies
             rejected[reason] += int((bad & ~counted).sum())
             counted |= bad
         attempted += size
-        attempted_successes += int(won.sum())
+        sweeps_attempted += int((~interrupted).sum())
+        attempted_successes += int((won & ~interrupted).sum())
         chosen = np.flatnonzero(~counted)
         # No more episodes than the rows that are still missing.
         before = collected + np.cumsum(recorded.length[chosen]) - recorded.length[chosen]
         chosen = chosen[before < settings.transitions]
-        kept_successes += int(won[chosen].sum())
-        np.add.at(kept, (starts.box[chosen], starts.side[chosen], starts.bin[chosen]), 1)
+        swept = chosen[~interrupted[chosen]]
+        kept_successes += int(won[swept].sum())
+        np.add.at(kept, (starts.box[swept], starts.side[swept], starts.bin[swept]), 1)
         parts.append(_as_transitions(recorded, starts.goal, chosen, episodes))
         episodes += len(chosen)
         collected += len(parts[-1])
@@ -236,10 +261,13 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
         "episodes_attempted": attempted,
         "episodes_kept": episodes,
         "episodes_rejected": rejected,
-        "success_rate_attempted": attempted_successes / attempted,
-        "success_rate_kept": kept_successes / episodes,
+        "sweeps_kept": int(kept.sum()),
+        "interrupted_episodes_kept": episodes - int(kept.sum()),
+        "sweep_success_rate_attempted": attempted_successes / max(sweeps_attempted, 1),
+        "sweep_success_rate_kept": kept_successes / max(int(kept.sum()), 1),
         "share_of_starts_used": attempted / draws,
         "share_of_rows_terminated": float(rows.terminated.mean()),
+        "share_of_rows_that_solve_random_target_goals": _solved_by_chance(rows, seed),
         "largest_displacement_of_lesser_moved_box": _lesser_displacement(rows),
         "episodes_by_box_and_side": {
             f"box_{box + 1}_{name}": int(kept[box, side].sum())
@@ -249,6 +277,12 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
         "lane_offset_coverage": _coverage(kept, bins),
     }
     return Collected(transitions=rows, facts=facts)
+
+
+def _solved_by_chance(rows: Transitions, seed: int) -> float:
+    """Share of rows that would succeed if each had a random goal of the two-box task."""
+    goals = task.sample_goals(len(rows), numpy_generator("hooksweep2", "collect_facts", seed))
+    return float(task.success(task.reward(rows.next_observation, goals)).mean())
 
 
 def _lesser_displacement(rows: Transitions) -> float:

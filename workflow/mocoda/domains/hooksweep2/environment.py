@@ -13,7 +13,7 @@ from mocoda.domains.hooksweep2.film import Camera
 from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator
 
 
-class HookSweep2Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
+class HookSweep2Environment(gymnasium.Env[Any, np.ndarray]):
     """One episode at a time; never terminates, truncates after 75 steps.
 
     Observation: Dict of `observation` [16], `achieved_goal` [6], `desired_goal` [6], float64.

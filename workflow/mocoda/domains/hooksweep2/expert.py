@@ -53,8 +53,8 @@ class SweepExpert:
     """Sweeps the chosen boxes of n episodes to their goals.
 
     chosen : bool [n, 2], the boxes to sweep. lane : float [n], the gripper's y when it lowers
-    (metres), or None to centre the boxes under the head. gap : float [n], metres between the head
-    and the nearest chosen box when it lowers. again : plan again for a box that was lost.
+    (metres), or NaN or None to centre the boxes under the head. gap : float [n], metres between
+    the head and the nearest chosen box when it lowers. again : plan again for a box that was lost.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class SweepExpert:
         self.land = np.zeros(n)
         self._plan(observation, np.ones(n, dtype=bool))
         if lane is not None:
-            self.lane = lane.astype(np.float64).copy()
+            self.lane = np.where(np.isnan(lane), self.lane, lane)
 
     def _plan(self, observation: np.ndarray, rows: np.ndarray) -> None:
         """Choose side, lane and landing place anew where `rows` [n]."""
@@ -131,6 +131,13 @@ class SweepExpert:
         """Free metres between the head's sweeping face and each box, [n, 2]; negative: behind."""
         head = gripper[:, 0] + scene.HEAD_OFFSET[0]
         return self.side[:, None] * (boxes[..., 0] - head[:, None]) - TOUCH
+
+    def about_to_touch_both(self, observation: np.ndarray) -> np.ndarray:
+        """Whether the lowered head, or the box it moves, is about to reach the second box [n]."""
+        gripper, boxes = observation[:, :3], box_positions(observation)
+        near = self._gap_to_head(gripper, boxes).max(axis=1) < 0.015
+        near |= np.linalg.norm(boxes[:, 0] - boxes[:, 1], axis=1) < 0.075
+        return (self.phase >= SQUEEZE) & near
 
     def _sweep(self, gripper: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         """Displacement [n, 2] that brings the chosen boxes to their goals."""

@@ -35,17 +35,20 @@ BOXES_TOUCH = 2 * scene.BOX_HALF_SIZE
 
 @dataclass(frozen=True)
 class Starts:
-    """n starts: boxes [n, 2, 2], goal [n, 6], box [n] (0 or 1, the one to sweep), side [n] (index
-    in SIDES), bin [n], offset [n], lane [n] (the gripper's y), gap [n]; metres."""
+    """n starts: boxes [n, 2, 2], goal [n, 6], aim [n, 6] (the goals that the expert steers for),
+    box [n] (0 or 1, the one to sweep), side [n] (index in SIDES), bin [n], offset [n], lane [n]
+    (the gripper's y; NaN: the expert's choice), gap [n], interrupted bool [n]; metres."""
 
     boxes: np.ndarray
     goal: np.ndarray
+    aim: np.ndarray
     box: np.ndarray
     side: np.ndarray
     bin: np.ndarray
     offset: np.ndarray
     lane: np.ndarray
     gap: np.ndarray
+    interrupted: np.ndarray
 
 
 def offset_edges(side: int, bins: int) -> np.ndarray:
@@ -90,6 +93,7 @@ def draw_clear_starts(
     box: np.ndarray,
     side: np.ndarray,
     stratum: np.ndarray,
+    interrupted: np.ndarray,
     bins: int,
     clearance: float,
     generator: np.random.Generator,
@@ -97,7 +101,8 @@ def draw_clear_starts(
     """One start per row for the given box, side and lane-offset bin [n]; and the draws it took.
 
     Boxes and goals follow the task's own distributions, *conditioned* on the other box being
-    clear of the sweep: rows that are not are drawn again, lane offset included.
+    clear of the sweep: rows that are not are drawn again, lane offset included. Rows to be
+    `interrupted` bool [n] need no clear lane: they approach both boxes and stop (see collection).
     """
     n = len(box)
     boxes, shift = np.empty((n, 2, 2)), np.empty((n, 3))
@@ -135,8 +140,22 @@ def draw_clear_starts(
             away[pending],
             clearance,
         )
-        pending = pending[~clear]
+        pending = pending[~(clear | (apart & interrupted[pending]))]
     chosen = np.arange(2) == box[:, None]
     goals = task.GOAL_BASE + np.where(np.repeat(chosen, 3, axis=1), np.tile(shift, 2), 0.0)
+    aims = task.GOAL_BASE + np.tile(shift, 2)
     lane = boxes[np.arange(n), box, 1] + offset - scene.HEAD_OFFSET[1]
-    return Starts(boxes, goals, box, side, stratum, offset, lane, gap), draws
+    lane[interrupted] = np.nan
+    starts = Starts(
+        boxes=boxes,
+        goal=goals,
+        aim=np.where(interrupted[:, None], aims, goals),
+        box=box,
+        side=side,
+        bin=stratum,
+        offset=offset,
+        lane=lane,
+        gap=np.where(interrupted, np.minimum(gap, GAP_RANGE[1]), gap),
+        interrupted=interrupted,
+    )
+    return starts, draws

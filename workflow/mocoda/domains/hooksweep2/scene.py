@@ -4,9 +4,12 @@ Built with MjSpec from the Fetch model that ships in the installed gymnasium-rob
 that package itself is never imported (its own Fetch environments fail on current MuJoCo).
 
 Collision model (our choice): the hook, the boxes, the table and the floor collide; the robot's
-meshes and fingers do not. That halves the time of a step. The arm stays above and behind the
-table's working area, so nothing but the hook reaches the boxes. Every body of the robot has an
-explicit inertia, so leaving its meshes out changes no dynamics besides contacts.
+meshes and fingers do not. A step then takes 0.6 of the time. Every body of the robot has an
+explicit inertia, so leaving its meshes out changes nothing but contacts. What it changes: with
+all shapes colliding and the same actions the gripper's path differs by 0.2 mm in the median on
+"away" episodes, but by 27 mm (255 mm at the 95th percentile) on "toward" ones, where the folded
+forearm would push against the robot's head and torso. The scripted two-box oracle succeeds in 59
+of 60 episodes there and in 60 of 60 here.
 """
 
 from __future__ import annotations
@@ -70,7 +73,7 @@ def _delete_robot_shapes(spec: Any, *, visual: bool) -> None:
         if visual and geom.name.startswith("robot0:"):
             geom.contype = 0
             geom.conaffinity = 0
-        elif not (visual and geom.name == "floor0") and geom.name != "floor0":
+        elif geom.name != "floor0":
             spec.delete(geom)
     if not visual:
         for kind in (spec.meshes, spec.textures, spec.materials):
@@ -160,8 +163,8 @@ def build_specification(*, visual: bool) -> Any:
     _add_hook(spec)
     _add_table_and_boxes(spec)
     spec.memory = 4 << 20
-    spec.visual.global_.offwidth = 640
-    spec.visual.global_.offheight = 480
+    spec.visual.quality.shadowsize = 512  # small: films are often drawn without a GPU
+    spec.visual.quality.offsamples = 1
     return spec
 
 

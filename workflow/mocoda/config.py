@@ -1,0 +1,244 @@
+"""The configuration: every setting of every stage, checked before anything runs.
+
+One source: the settings models of the stages and variants. A domain's section holds the settings
+of all stages and, under `scales`, what each scale changes; a scale is the section with those
+changes laid over it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from mocoda.agents import AGENTS
+from mocoda.domains import DOMAINS
+from mocoda.dynamics import DYNAMICS
+from mocoda.dynamics.settings import DynamicsSettings
+from mocoda.errors import suggestion
+from mocoda.masks import MASKS
+from mocoda.parents.settings import GmmSettings
+from mocoda.rebalance import REBALANCE
+from mocoda.stages.collect_oracle import OracleSettings
+from mocoda.stages.evaluate import EvaluationSettings
+from mocoda.stages.sample_augmented import SampleSettings
+from mocoda.stages.train_offline_agent import TrainingSettings
+
+# A data set by name: how its generated rows are rebalanced; None: it has no generated rows.
+DISTRIBUTIONS: dict[str, str | None] = {
+    "emp": None,
+    "mocoda": "none",
+    "mocoda_u": "uniform",
+    "mocoda_p": "prioritized",
+}
+
+
+class ConfigError(ValueError):
+    """All faults of a configuration, one a line."""
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(Strict):
+    """A column of the table: a data set, and the dynamics that generated it."""
+
+    distribution: str = Field(description=f"One of {', '.join(DISTRIBUTIONS)}.")
+    dynamics: str = Field("none", description=f"none (emp), or one of {', '.join(DYNAMICS)}.")
+
+
+class TableSettings(Strict):
+    """Which cells the table has."""
+
+    agents: tuple[str, ...] = Field(min_length=1, description="Rows of the table.")
+    columns: tuple[Column, ...] = Field(min_length=1, description="Columns of the table.")
+
+
+RebalanceConfig = create_model(
+    "RebalanceConfig",
+    __base__=Strict,
+    **{name: (settings, settings()) for name, (settings, _) in REBALANCE.items()},  # type: ignore[call-overload]
+)
+AgentConfig = create_model(
+    "AgentConfig",
+    __base__=TrainingSettings,
+    **{name: (v.settings, v.settings()) for name, v in AGENTS.items()},  # type: ignore[call-overload]
+)
+
+
+class DomainConfig(Strict):
+    """The settings of one domain at one scale."""
+
+    seeds: tuple[int, ...] = Field(
+        min_length=1, description="One whole chain each: data, parents, dynamics, agent."
+    )
+    shared_data: bool = Field(
+        False,
+        description="Whether all seeds share the data, parents and dynamics of the first (the "
+        "paper did); intervals are then over agents alone.",
+    )
+    collect_empirical: dict[str, Any]
+    collect_oracle: OracleSettings = OracleSettings()
+    fit_mask: dict[str, Any]
+    fit_gmm_parents: GmmSettings = GmmSettings()
+    train_dynamics: DynamicsSettings = DynamicsSettings()
+    sample_augmented: SampleSettings = SampleSettings()
+    rebalance: RebalanceConfig = RebalanceConfig()  # type: ignore[valid-type]
+    train_offline_agent: AgentConfig = AgentConfig()  # type: ignore[valid-type]
+    evaluate: EvaluationSettings = EvaluationSettings()
+    tables: TableSettings
+
+
+class Config(BaseModel):
+    """The whole configuration, resolved: `domains[domain][scale]`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    default_scale: str
+    domains: dict[str, dict[str, DomainConfig]]
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`changes` laid over `base`: mappings are merged, everything else is replaced."""
+    result = copy.deepcopy(dict(base))
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+            result[key] = merged(result[key], value)
+        else:
+            result[key] = copy.deepcopy(value)
+    return result
+
+
+def load(raw: Mapping[str, Any]) -> Config:
+    """Check a configuration as read from YAML. Raises ConfigError with every fault in it."""
+    faults: list[str] = []
+    known = ("default_scale", "domains")
+    faults += [
+        f"{key}: no such setting. {suggestion(str(key), known)}" for key in raw if key not in known
+    ]
+    domains: dict[str, dict[str, DomainConfig]] = {}
+    sections = raw.get("domains")
+    if not isinstance(sections, Mapping) or not sections:
+        faults.append(f"domains: expected a section for each domain; found {sections!r}.")
+        sections = {}
+    for name, section in sections.items():
+        if name not in DOMAINS:
+            faults.append(f"domains.{name}: no such domain. {suggestion(str(name), DOMAINS)}")
+            continue
+        scales = section.get("scales") if isinstance(section, Mapping) else None
+        if not isinstance(scales, Mapping) or not scales:
+            faults.append(f"domains.{name}.scales: expected at least one scale; found {scales!r}.")
+            continue
+        base = {key: value for key, value in section.items() if key != "scales"}
+        base_faults = check_section(f"domains.{name}", name, base)[1]
+        domains[name] = {}
+        for scale, changes in scales.items():
+            at = f"domains.{name}.scales.{scale}"
+            if not str(scale).replace("_", "").isalnum():
+                faults.append(f"{at}: expected a name of letters, digits and '_'.")
+                continue
+            if not isinstance(changes or {}, Mapping):
+                faults.append(f"{at}: expected settings by stage; found {changes!r}.")
+                continue
+            section_at, found = check_section(at, name, merged(base, changes or {}))
+            # A fault of the base shows in each scale; it is told once, where it is.
+            told = {fault.removeprefix(f"domains.{name}.") for fault in base_faults}
+            faults += [fault for fault in found if fault.removeprefix(f"{at}.") not in told]
+            if section_at is not None:
+                domains[name][str(scale)] = section_at
+        faults += base_faults
+        if raw.get("default_scale") not in scales:
+            faults.append(
+                f"default_scale: {raw.get('default_scale')!r} is no scale of domain '{name}'. "
+                f"{suggestion(str(raw.get('default_scale')), map(str, scales))}"
+            )
+    if faults:
+        lines = "\n".join(f"  - {fault}" for fault in dict.fromkeys(faults))
+        raise ConfigError(f"{len(set(faults))} fault(s) in the configuration:\n{lines}")
+    return Config(default_scale=raw["default_scale"], domains=domains)
+
+
+def check_section(
+    at: str, domain: str, section: Mapping[str, Any]
+) -> tuple[DomainConfig | None, list[str]]:
+    """A domain's settings, or the faults in them (each led by its key)."""
+    faults: list[str] = []
+    section = dict(section)
+    collect = section.get("collect_empirical") or {}
+    mask = section.get("fit_mask") or {}
+    kind = mask.get("kind", "heuristic") if isinstance(mask, Mapping) else None
+    models: list[tuple[str, Any, Any]] = [("collect_empirical", DOMAINS[domain].settings, collect)]
+    if kind in MASKS:
+        models.append(("fit_mask", MASKS[kind].settings, mask))
+    else:
+        faults.append(f"{at}.fit_mask.kind: {kind!r} is no mask. {suggestion(str(kind), MASKS)}")
+    for key, model, value in models:
+        try:
+            section[key] = model.model_validate(value).model_dump(mode="json")
+        except ValidationError as error:
+            faults += describe(f"{at}.{key}", error, model)
+            section[key] = {}
+    section.setdefault("fit_mask", {})
+    try:
+        config = DomainConfig.model_validate(section)
+    except ValidationError as error:
+        return None, faults + describe(at, error, DomainConfig)
+    faults += check_names(at, config)
+    return (None if faults else config), faults
+
+
+def check_names(at: str, config: DomainConfig) -> list[str]:
+    """Faults in the names of agents, distributions and dynamics of the table, and in its seeds."""
+    faults = []
+    if len(set(config.seeds)) != len(config.seeds) or min(config.seeds) < 0:
+        faults.append(f"{at}.seeds: expected different whole numbers from 0 on; found {list(config.seeds)}.")
+    for agent in config.tables.agents:
+        if agent not in AGENTS:
+            faults.append(f"{at}.tables.agents: '{agent}' is no agent. {suggestion(agent, AGENTS)}")
+    for column in config.tables.columns:
+        where = f"{at}.tables.columns"
+        if column.distribution not in DISTRIBUTIONS:
+            faults.append(
+                f"{where}: '{column.distribution}' is no distribution. "
+                f"{suggestion(column.distribution, DISTRIBUTIONS)}"
+            )
+            continue
+        generated = DISTRIBUTIONS[column.distribution] is not None
+        allowed = tuple(DYNAMICS) if generated else ("none",)
+        if column.dynamics not in allowed:
+            faults.append(
+                f"{where}: '{column.dynamics}' are no dynamics for '{column.distribution}'. "
+                f"{suggestion(column.dynamics, allowed)}"
+            )
+    return faults
+
+
+def describe(at: str, error: ValidationError, model: type[BaseModel]) -> list[str]:
+    """Pydantic's findings, one line each: the key, what was expected, what was found."""
+    lines = []
+    for fault in error.errors():
+        location = fault["loc"]
+        key = ".".join([at, *map(str, location)])
+        if fault["type"] == "extra_forbidden":
+            lines.append(
+                f"{key}: no such setting. {suggestion(str(location[-1]), fields_at(model, location[:-1]))}"
+            )
+        elif fault["type"] == "missing":
+            lines.append(f"{key}: expected a value; found none.")
+        else:
+            lines.append(f"{key}: {fault['msg']}; found {fault['input']!r}.")
+    return lines
+
+
+def fields_at(model: Any, location: tuple[Any, ...]) -> list[str]:
+    """Names of the settings of the model that lies at a location within another model."""
+    for part in location:
+        field = getattr(model, "model_fields", {}).get(part)
+        if field is not None:
+            model = field.annotation
+            if getattr(model, "__args__", None) and not hasattr(model, "model_fields"):
+                model = next((a for a in model.__args__ if hasattr(a, "model_fields")), model)
+    return list(getattr(model, "model_fields", {}))

@@ -1,0 +1,57 @@
+"""The pictures beside the tables, drawn from saved artefacts only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mocoda import figures
+from mocoda.artifacts import read_json, read_tensors
+from mocoda.jobs import Job
+from mocoda.stores import open_group, read_transitions
+from mocoda.tables import read_runs
+from mocoda.tables.names import display
+
+# Rows a data set shows in the coverage figure.
+SHOWN = 200_000
+# The columns that the coverage figure shows: x and y of both boxes of HookSweep2.
+BOX_COLUMNS = [6, 7, 11, 12]
+
+
+def draw_figures(job: Job) -> None:
+    """Write coverage, learning curves, results, dynamics errors and the data card of one seed."""
+    folder = Path(job.outputs["folder"])
+    draw_data(job, folder)
+    runs = read_runs(job.inputs["episodes"])
+    figures.save(figures.curves(runs.curves), folder / "curves.png")
+    figures.save(figures.bars(pd.read_csv(job.inputs["csv"])), folder / "results.png")
+    errors = [
+        {
+            "dynamics": read_json(file)["dynamics"],
+            "seed": Path(file).parent.parent.parent.name.removeprefix("seed_"),
+            "data": data,
+            "object": name,
+            "rmse_mm": 1000 * entry["position"],
+        }
+        for file in job.inputs["dynamics_cards"]
+        for data, report in read_json(file)["errors"].items()
+        for name, entry in report.items()
+        if "position" in entry
+    ]
+    figure = figures.dynamics_errors(pd.DataFrame(errors))
+    figures.save(figure, folder / "dynamics_errors.png")
+
+
+def draw_data(job: Job, folder: Path) -> None:
+    """The empirical data's card, and the box pairs of each distribution."""
+    rows = read_transitions(job.inputs["manifest"], job.inputs["store"])
+    figures.save(figures.data_card(rows.observation, rows.goal), folder / "data_card.png")
+    shown = {display("emp"): rows.observation[:SHOWN, BOX_COLUMNS]}
+    boxes = np.asarray(open_group(job.inputs["augmented_store"])["observation"][:])[:, BOX_COLUMNS]
+    for file in job.inputs["selections"]:
+        chosen = read_tensors(file)["rows"].numpy()[:SHOWN]
+        name = Path(file).parent.parent.name
+        shown[display(name)] = boxes[chosen]
+    figures.save(figures.coverage(shown), folder / "coverage.png")
