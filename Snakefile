@@ -26,7 +26,9 @@ except ConfigError as error:
 
 wildcard_constraints:
     domain="|".join(CONFIG.domains),
-    scale="|".join(sorted({scale for scales in CONFIG.domains.values() for scale in scales})),
+    scale="|".join(
+        sorted({scale for scales in CONFIG.domains.values() for scale in scales})
+    ),
     dynamics="|".join(["none", *DYNAMICS]),
     distribution="|".join(DISTRIBUTIONS),
     agent="|".join(AGENTS),

@@ -1,19 +1,19 @@
 rule collect_empirical:
     output:
-        store=directory(DATA + "/empirical/store"),
-        manifest=DATA + "/empirical/manifest.json",
-        card=DATA + "/empirical/card.json",
-        provenance=DATA + "/empirical/provenance.json",
-    params:
-        settings=settings_of("collect_empirical"),
-        code=code_of("collect_empirical"),
+        store=directory(f"{DATA}/empirical/store"),
+        manifest=f"{DATA}/empirical/manifest.json",
+        card=f"{DATA}/empirical/card.json",
+        provenance=f"{DATA}/empirical/provenance.json",
     log:
         "logs/{domain}/{scale}/collect_empirical/seed_{seed}.log",
+    conda:
+        "../envs/mocoda.yaml"
     threads: 2
     resources:
         mem_mb=6000,
         runtime=60,
-    conda:
-        "../envs/mocoda.yaml"
+    params:
+        settings=settings_of("collect_empirical"),
+        code=code_of("collect_empirical"),
     script:
         "../workflow/scripts/collect_empirical.py"

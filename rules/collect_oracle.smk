@@ -5,16 +5,16 @@ rule collect_oracle:
         manifest="data/{domain}/{scale}/oracle/manifest.json",
         card="data/{domain}/{scale}/oracle/card.json",
         provenance="data/{domain}/{scale}/oracle/provenance.json",
-    params:
-        settings=settings_of("collect_oracle"),
-        code=code_of("collect_oracle"),
     log:
         "logs/{domain}/{scale}/collect_oracle.log",
+    conda:
+        "../envs/mocoda.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=15,
-    conda:
-        "../envs/mocoda.yaml"
+    params:
+        settings=settings_of("collect_oracle"),
+        code=code_of("collect_oracle"),
     script:
         "../workflow/scripts/collect_oracle.py"

@@ -1,21 +1,21 @@
 rule fit_mask:
     input:
-        store=DATA + "/empirical/store",
-        manifest=DATA + "/empirical/manifest.json",
+        store=f"{DATA}/empirical/store",
+        manifest=f"{DATA}/empirical/manifest.json",
     output:
-        mask=DATA + "/mask/mask.safetensors",
-        card=DATA + "/mask/card.json",
-        provenance=DATA + "/mask/provenance.json",
-    params:
-        settings=settings_of("fit_mask"),
-        code=code_of("fit_mask"),
+        mask=f"{DATA}/mask/mask.safetensors",
+        card=f"{DATA}/mask/card.json",
+        provenance=f"{DATA}/mask/provenance.json",
     log:
         "logs/{domain}/{scale}/fit_mask/seed_{seed}.log",
+    conda:
+        "../envs/mocoda.yaml"
     threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
-    conda:
-        "../envs/mocoda.yaml"
+    params:
+        settings=settings_of("fit_mask"),
+        code=code_of("fit_mask"),
     script:
         "../workflow/scripts/fit_mask.py"

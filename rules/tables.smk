@@ -1,27 +1,25 @@
 rule tables:
     input:
-        episodes=lambda wildcards: paths.run_files(CONFIG, wildcards, "episodes.parquet"),
-        curves=lambda wildcards: paths.run_files(CONFIG, wildcards, "curve.csv"),
-        cards=lambda wildcards: paths.run_files(CONFIG, wildcards, "card.json"),
-        provenance=lambda wildcards: paths.run_files(
-            CONFIG, wildcards, "evaluation_provenance.json"
-        ),
+        episodes=runs_of("episodes.parquet"),
+        curves=runs_of("curve.csv"),
+        cards=runs_of("card.json"),
+        provenance=runs_of("evaluation_provenance.json"),
         oracle_card="data/{domain}/{scale}/oracle/card.json",
     output:
-        csv=RESULTS + "/tables.csv",
-        markdown=RESULTS + "/tables.md",
-        episodes=RESULTS + "/episodes.parquet",
-    params:
-        settings=settings_of("tables"),
-        code=code_of("tables"),
+        csv=f"{RESULTS}/tables.csv",
+        markdown=f"{RESULTS}/tables.md",
+        episodes=f"{RESULTS}/episodes.parquet",
     log:
         "logs/{domain}/{scale}/tables.log",
+    conda:
+        "../envs/mocoda.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=15,
-    conda:
-        "../envs/mocoda.yaml"
+    params:
+        settings=settings_of("tables"),
+        code=code_of("tables"),
     script:
         "../workflow/scripts/tables.py"
 

@@ -1,36 +1,21 @@
-def agent_data(wildcards):
-    """The stores of an agent's data set: the logged rows, and what is generated if there is any."""
-    inputs = {
-        "store": data_of("/empirical/store")(wildcards),
-        "manifest": data_of("/empirical/manifest.json")(wildcards),
-    }
-    if wildcards.dynamics != "none":
-        augmented = data_of("/augmented/{dynamics}")(wildcards)
-        inputs["augmented_store"] = augmented + "/store"
-        inputs["augmented_manifest"] = augmented + "/manifest.json"
-        selection = data_of("/datasets/{distribution}/{dynamics}/selection.safetensors")
-        inputs["selection"] = selection(wildcards)
-    return inputs
-
-
 rule train_offline_agent:
     input:
         unpack(agent_data),
     output:
-        policy=RUN + "/policy.safetensors",
-        snapshots=RUN + "/snapshots.safetensors",
-        card=RUN + "/card.json",
-        provenance=RUN + "/provenance.json",
-    params:
-        settings=settings_of("train_offline_agent"),
-        code=code_of("train_offline_agent"),
+        policy=f"{RUN}/policy.safetensors",
+        snapshots=f"{RUN}/snapshots.safetensors",
+        card=f"{RUN}/card.json",
+        provenance=f"{RUN}/provenance.json",
     log:
         "logs/{domain}/{scale}/train_offline_agent/{agent}/{distribution}/{dynamics}/seed_{seed}.log",
+    conda:
+        "../envs/mocoda.yaml"
     threads: 1
     resources:
         mem_mb=6000,
         runtime=1440,
-    conda:
-        "../envs/mocoda.yaml"
+    params:
+        settings=settings_of("train_offline_agent"),
+        code=code_of("train_offline_agent"),
     script:
         "../workflow/scripts/train_offline_agent.py"

@@ -96,7 +96,11 @@ def read_json(path: Path | str) -> Any:
 
 def write_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write tensors as safetensors, atomically."""
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
+    # Copies: safetensors refuses tensors that share memory.
+    whole = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in sorted(tensors.items())
+    }
     with atomic_path(path) as partial:
         save_file(whole, partial)
 

@@ -53,7 +53,7 @@ def _read(manifest: str, folder: str, chosen: np.ndarray | None) -> tuple[np.nda
     packed, goals, start = [], [], 0
     for observation, action, next_observation, goal in read_columns(folder, COLUMNS):
         stop = start + len(observation)
-        rows = slice(None)
+        rows: slice | np.ndarray = slice(None)
         if chosen is not None:
             first, last = np.searchsorted(chosen, [start, stop])
             rows = chosen[first:last] - start

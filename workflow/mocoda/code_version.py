@@ -14,8 +14,17 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-# Modules that say how to run a stage, not what it computes.
-BOOKKEEPING = {"mocoda.jobs", "mocoda.code_version", "mocoda.domains.hooksweep2.film"}
+# Modules that say how a job is run and stored, not what it computes; stored formats carry version
+# numbers of their own.
+BOOKKEEPING = {
+    "mocoda.artifacts",
+    "mocoda.checkpoints",
+    "mocoda.code_version",
+    "mocoda.domains.hooksweep2.film",
+    "mocoda.errors",
+    "mocoda.jobs",
+    "mocoda.stores",
+}
 # Folders of variants, whose `__init__` lists them.
 REGISTRIES = {
     f"mocoda.{name}" for name in ("agents", "domains", "dynamics", "masks", "parents", "rebalance")

@@ -86,8 +86,8 @@ class DomainConfig(Strict):
     fit_gmm_parents: GmmSettings = GmmSettings()
     train_dynamics: DynamicsSettings = DynamicsSettings()
     sample_augmented: SampleSettings = SampleSettings()
-    rebalance: RebalanceConfig = RebalanceConfig()  # type: ignore[valid-type]
-    train_offline_agent: AgentConfig = AgentConfig()  # type: ignore[valid-type]
+    rebalance: RebalanceConfig = RebalanceConfig()
+    train_offline_agent: AgentConfig = AgentConfig()
     evaluate: EvaluationSettings = EvaluationSettings()
     tables: TableSettings
 
@@ -194,7 +194,9 @@ def check_names(at: str, config: DomainConfig) -> list[str]:
     """Faults in the names of agents, distributions and dynamics of the table, and in its seeds."""
     faults = []
     if len(set(config.seeds)) != len(config.seeds) or min(config.seeds) < 0:
-        faults.append(f"{at}.seeds: expected different whole numbers from 0 on; found {list(config.seeds)}.")
+        faults.append(
+            f"{at}.seeds: expected different whole numbers from 0 on; found {list(config.seeds)}."
+        )
     for agent in config.tables.agents:
         if agent not in AGENTS:
             faults.append(f"{at}.tables.agents: '{agent}' is no agent. {suggestion(agent, AGENTS)}")
@@ -223,9 +225,8 @@ def describe(at: str, error: ValidationError, model: type[BaseModel]) -> list[st
         location = fault["loc"]
         key = ".".join([at, *map(str, location)])
         if fault["type"] == "extra_forbidden":
-            lines.append(
-                f"{key}: no such setting. {suggestion(str(location[-1]), fields_at(model, location[:-1]))}"
-            )
+            near = suggestion(str(location[-1]), fields_at(model, location[:-1]))
+            lines.append(f"{key}: no such setting. {near}")
         elif fault["type"] == "missing":
             lines.append(f"{key}: expected a value; found none.")
         else:

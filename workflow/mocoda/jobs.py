@@ -55,7 +55,11 @@ class Job:
 
         The scale is left out, so that scales differ only in their settings.
         """
-        rest = [str(value) for key, value in sorted(self.wildcards.items()) if key not in ("domain", "scale")]
+        rest = [
+            str(value)
+            for key, value in sorted(self.wildcards.items())
+            if key not in ("domain", "scale")
+        ]
         return (self.wildcards["domain"], self.stage, *rest)
 
     def checkpoint(self, seconds: float = 60.0) -> Checkpoint:
@@ -80,10 +84,14 @@ def run_job(snakemake: Any, stage: Callable[[Job], None]) -> None:
     A `UserError` ends the job with its text alone; any other error with its traceback.
     """
     started = time.monotonic()
-    inputs = {str(k): (str(v) if isinstance(v, str) else [str(p) for p in v]) for k, v in snakemake.input.items()}
+    inputs = {
+        str(k): (str(v) if isinstance(v, str) else [str(p) for p in v])
+        for k, v in snakemake.input.items()
+    }
     settings = json.loads(snakemake.params.settings)
     checksums = {str(path): checksum(path) for path in input_files(inputs)}
     code = str(snakemake.params.code)
+    work = short_hash([dict(snakemake.wildcards.items()), checksums, settings, code])
     job = Job(
         stage=str(snakemake.rule),
         inputs=inputs,
@@ -92,7 +100,7 @@ def run_job(snakemake: Any, stage: Callable[[Job], None]) -> None:
         settings=settings,
         code=code,
         threads=int(snakemake.threads),
-        state=STATE_FOLDER / f"{snakemake.rule}-{short_hash([dict(snakemake.wildcards.items()), checksums, settings, code])}",
+        state=STATE_FOLDER / f"{snakemake.rule}-{work}",
     )
     torch.set_num_threads(job.threads)
     with Path(str(snakemake.log[0])).open("a", buffering=1) as log:
@@ -111,7 +119,10 @@ def run_job(snakemake: Any, stage: Callable[[Job], None]) -> None:
             sys.exit(1)
         except BaseException as error:
             traceback.print_exc(file=log)
-            print(f"\n{job.stage}: {type(error).__name__}: {error} (log: {snakemake.log[0]})", file=terminal)
+            print(
+                f"\n{job.stage}: {type(error).__name__}: {error} (log: {snakemake.log[0]})",
+                file=terminal,
+            )
             raise
         finally:
             sys.stdout, sys.stderr = sys.__stdout__, terminal

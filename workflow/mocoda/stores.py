@@ -73,7 +73,7 @@ class TransitionWriter:
         if len(rows) != stop - start:
             raise ValueError(f"shard {shard} takes {stop - start} rows, not {len(rows)}")
         for name in COLUMNS:
-            array = self.group[name]
+            array = array_of(self.group, name)
             array[start:stop] = getattr(rows, name)
         write_json(self.progress, {"shards": shard + 1})
 
@@ -86,7 +86,7 @@ def write_manifest(path: Path | str, folder: Path | str, facts: dict[str, Any]) 
     """List every file of a store with its size and checksum, its row count and provenance."""
     folder = Path(folder)
     group = open_group(folder)
-    provenance = np.asarray(group["provenance"][:])
+    provenance = np.asarray(array_of(group, "provenance")[:])
     files = {
         file.relative_to(folder).as_posix(): {
             "bytes": file.stat().st_size,
@@ -125,6 +125,14 @@ def write_transitions(
         writer.write(shard, rows.take(slice(start, stop)))
     writer.finish()
     write_manifest(manifest, folder, facts)
+
+
+def array_of(group: zarr.Group, name: str) -> zarr.Array:
+    """A column of a store."""
+    array = group[name]
+    if not isinstance(array, zarr.Array):
+        raise UserError(name, expected="a Zarr array", found="a group")
+    return array
 
 
 def open_group(folder: Path | str) -> zarr.Group:
@@ -185,7 +193,7 @@ def read_transitions(manifest: Path | str, folder: Path | str) -> Transitions:
     """All rows of a store, after `verify`."""
     verify(manifest, folder)
     group = open_group(folder)
-    return Transitions(**{name: np.asarray(group[name][:]) for name in COLUMNS})
+    return Transitions(**{name: np.asarray(array_of(group, name)[:]) for name in COLUMNS})
 
 
 def read_columns(
@@ -193,7 +201,7 @@ def read_columns(
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """Some columns of a store, a bounded number of rows at a time."""
     group = open_group(folder)
-    arrays = [group[name] for name in names]
+    arrays = [array_of(group, name) for name in names]
     rows = arrays[0].shape[0]
     for start in range(0, rows, chunk_rows):
         yield tuple(np.asarray(array[start : start + chunk_rows]) for array in arrays)

@@ -128,7 +128,10 @@ def check(rows: Transitions, where: str, *, observation_dim: int, action_dim: in
     same = (rows.episode[1:] == rows.episode[:-1]) & (rows.episode[1:] >= 0)
     gap = same & (rows.step[1:] != rows.step[:-1] + 1)
     torn = same & (rows.observation[1:] != rows.next_observation[:-1]).any(axis=1)
-    for fault, meaning in ((gap, "step = previous step + 1"), (torn, "observation = previous next_observation")):
+    for fault, meaning in (
+        (gap, "step = previous step + 1"),
+        (torn, "observation = previous next_observation"),
+    ):
         if fault.any():
             row = int(fault.argmax()) + 1
             raise UserError(

@@ -56,7 +56,7 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
     elif stage == "film":
         found = {}
     elif not isinstance(found, dict):
-        found = found.model_dump(mode="json")  # type: ignore[union-attr]
+        found = found.model_dump(mode="json")
     return canonical_json(found)
 
 
@@ -103,3 +103,19 @@ def run_files(config: Config, wildcards: Any, name: str) -> list[str]:
         for agent, distribution, dynamics in cells(config, wildcards.domain, wildcards.scale)
         for seed in seeds
     ]
+
+
+def filmed_run(config: Config, wildcards: Any, name: str) -> str:
+    """A file of the run that is filmed: the table's last agent on MoCoDA-P, first seed."""
+    settings = section(config, wildcards)
+    columns = settings.tables.columns
+    column = next((c for c in columns if c.distribution == "mocoda_p"), columns[-1])
+    folder = RUN.format(
+        domain=wildcards.domain,
+        scale=wildcards.scale,
+        agent=settings.tables.agents[-1],
+        distribution=column.distribution,
+        dynamics=column.dynamics,
+        seed=settings.seeds[0],
+    )
+    return f"{folder}/{name}"

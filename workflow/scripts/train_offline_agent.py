@@ -1,6 +1,7 @@
+from snakemake.script import Snakemake
+
 from mocoda.jobs import run_job
 from mocoda.stages.train_offline_agent import train_offline_agent
-from snakemake.script import Snakemake
 
 snakemake: Snakemake
 run_job(snakemake, train_offline_agent)

@@ -1,4 +1,4 @@
-"""Gaussian ensembles: normalisation, likelihood, sampling. The architecture is a part of its own."""
+"""Gaussian ensembles: normalisation, likelihood, sampling; the architecture is a part apart."""
 
 from __future__ import annotations
 

@@ -79,7 +79,9 @@ class DynamicsLearner:
         self.seed = seed
         self.updates = 0
         self.optimisers = {
-            name: Adam(network, self.settings.learning_rate, weight_decay=self.settings.weight_decay)
+            name: Adam(
+                network, self.settings.learning_rate, weight_decay=self.settings.weight_decay
+            )
             for name, network in model.architecture.networks.items()
         }
         self.best_score = torch.tensor(float("inf"))

@@ -16,7 +16,7 @@ from mocoda.transitions import Transitions
 
 
 class HeuristicMaskSettings(BaseModel):
-    """All ones where any two objects are nearer than `distance`, the domain's base graph elsewhere."""
+    """All ones where two objects are nearer than `distance`, the domain's base graph elsewhere."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -6,9 +6,14 @@ A variant is a module with a settings model and a function
 
 from __future__ import annotations
 
-from mocoda.rebalance import none, prioritized, uniform
+from collections.abc import Callable
 
-REBALANCE = {
+from pydantic import BaseModel
+
+from mocoda.rebalance import none, prioritized, uniform
+from mocoda.rebalance.selection import Selection
+
+REBALANCE: dict[str, tuple[type[BaseModel], Callable[..., Selection]]] = {
     "none": (none.NoneSettings, none.select),
     "uniform": (uniform.UniformSettings, uniform.select),
     "prioritized": (prioritized.PrioritizedSettings, prioritized.select),

@@ -45,7 +45,9 @@ def evaluate(job: Job) -> None:
     actor = load_actor(domain, job.inputs["card"], final)
     episodes = evaluate_actor(domain, actor, seeds, job.threads)
     job.log(f"success {episodes['success'].mean():.3f} over {len(episodes)} episodes")
-    keys = {key: job.wildcards[key] for key in ("domain", "scale", "agent", "distribution", "dynamics")}
+    keys = {
+        key: job.wildcards[key] for key in ("domain", "scale", "agent", "distribution", "dynamics")
+    }
     with atomic_path(job.outputs["episodes"]) as path:
         episodes.assign(**keys, seed=job.seed).to_parquet(path, index=False)
     points = []

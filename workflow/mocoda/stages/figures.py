@@ -10,7 +10,7 @@ import pandas as pd
 from mocoda import figures
 from mocoda.artifacts import read_json, read_tensors
 from mocoda.jobs import Job
-from mocoda.stores import open_group, read_transitions
+from mocoda.stores import read_columns, read_transitions
 from mocoda.tables import read_runs
 from mocoda.tables.names import display
 
@@ -49,7 +49,12 @@ def draw_data(job: Job, folder: Path) -> None:
     rows = read_transitions(job.inputs["manifest"], job.inputs["store"])
     figures.save(figures.data_card(rows.observation, rows.goal), folder / "data_card.png")
     shown = {display("emp"): rows.observation[:SHOWN, BOX_COLUMNS]}
-    boxes = np.asarray(open_group(job.inputs["augmented_store"])["observation"][:])[:, BOX_COLUMNS]
+    boxes = np.concatenate(
+        [
+            part[0][:, BOX_COLUMNS]
+            for part in read_columns(job.inputs["augmented_store"], ["observation"])
+        ]
+    )
     for file in job.inputs["selections"]:
         chosen = read_tensors(file)["rows"].numpy()[:SHOWN]
         name = Path(file).parent.parent.name

@@ -13,7 +13,7 @@ from mocoda.stages.evaluate import load_actor
 
 
 def film(job: Job) -> None:
-    """Write a folder of films; where no renderer works, a note in it says so and the run goes on."""
+    """Write a folder of films; where no renderer works, a note says so and the run goes on."""
     domain = DOMAINS[job.wildcards["domain"]]
     folder = Path(job.outputs["films"])
     folder.mkdir(parents=True, exist_ok=True)

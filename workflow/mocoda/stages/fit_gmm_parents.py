@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mocoda.artifacts import read_json, read_tensors, write_json, write_tensors
+from mocoda.artifacts import read_tensors, write_json, write_tensors
 from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
 from mocoda.factors import mask_id
@@ -29,8 +29,8 @@ def propose(
     """Valid rows float64 [rows, obs + act] for a domain, and what was proposed and rejected."""
     split = domain.slots.observation_dim
 
-    def graph_of(drawn: np.ndarray) -> np.ndarray:
-        return mask_id(mask(drawn[:, :split], drawn[:, split:]))
+    def graph_of(observation: np.ndarray, action: np.ndarray) -> np.ndarray:
+        return mask_id(mask(observation, action))
 
     return gmm.propose(parents, rows, rng, domain.invalid_parents, split, graph_of)
 
@@ -51,7 +51,10 @@ def fit_gmm_parents(job: Job) -> None:
     job.log(f"of 20000 accepted parents: {counts}")
     write_tensors(
         job.outputs["parents"],
-        {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in parents.to_arrays().items()},
+        {
+            name: torch.from_numpy(np.ascontiguousarray(a))
+            for name, a in parents.to_arrays().items()
+        },
     )
     write_json(
         job.outputs["card"],

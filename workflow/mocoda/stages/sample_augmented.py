@@ -45,7 +45,9 @@ class SampleSettings(BaseModel):
     )
     shard_rows: int = Field(250_000, ge=1, description="Rows a shard: bounds the memory.")
     deviation_divisor: float = Field(
-        3.0, gt=0, description="The predicted standard deviation is divided by this (published code)."
+        3.0,
+        gt=0,
+        description="The predicted standard deviation is divided by this (published code).",
     )
 
     def generated_rows(self, real: int) -> int:

@@ -34,7 +34,7 @@ def load_dynamics(card: str, tensors: str, domain: Domain) -> GaussianEnsemble:
 def error_by_object(
     domain: Domain, model: GaussianEnsemble, mask: Mask, rows: Transitions
 ) -> dict[str, dict[str, float]]:
-    """Root mean square error of each child's position and of all its columns, in the domain's units.
+    """Root mean square error of each child's position and of all its columns (domain's units).
 
     Position: the norm over the columns of `object_positions`; children without one have none.
     """
