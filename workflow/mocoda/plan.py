@@ -1,0 +1,86 @@
+"""What a run would do: jobs by stage and the time to expect. `python -m mocoda.plan TARGET`.
+
+The times are guesses from rates measured on two cores of a server processor with bf16 matrix
+units (AMX); without those units the training stages take about three times as long.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from mocoda.config import Config, DomainConfig, load
+
+# Per second on one core at the default scale's network sizes (our measurements).
+COLLECTED_ROWS = 2100
+SIMULATED_STEPS = 2400
+DYNAMICS_UPDATES = 28
+SAMPLED_ROWS = 60_000
+REBALANCED_ROWS = 100_000
+AGENT_UPDATES = 110
+JOB_START = 4.0  # seconds: Python, torch, MuJoCo
+
+
+def expected_seconds(settings: DomainConfig, horizon: int = 75) -> dict[str, float]:
+    """Core-seconds of one job of each stage (a guess)."""
+    real = settings.collect_empirical["transitions"]
+    proposed = settings.sample_augmented.proposed_rows(real)
+    training = settings.train_offline_agent
+    evaluation = settings.evaluate
+    episodes = evaluation.episodes + evaluation.curve_episodes * training.snapshots
+    return {
+        "collect_empirical": real / COLLECTED_ROWS,
+        "collect_oracle": settings.collect_oracle.episodes * horizon / SIMULATED_STEPS,
+        "fit_gmm_parents": 20.0 * min(1.0, real / 200_000),
+        "train_dynamics": settings.train_dynamics.updates / DYNAMICS_UPDATES,
+        "sample_augmented": proposed / SAMPLED_ROWS,
+        "rebalance": proposed / REBALANCED_ROWS,
+        "train_offline_agent": training.updates / AGENT_UPDATES,
+        "evaluate": episodes * horizon / SIMULATED_STEPS,
+    }
+
+
+def planned_jobs(target: str, snakefile: Path) -> dict[str, int]:
+    """Jobs by rule that Snakemake would run for a target; raises SystemExit with its message."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--dry-run"]
+    done = subprocess.run([*command, target], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    stats = (done.stdout + done.stderr).rpartition("Job stats:")[2].partition("total")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)\s*$", stats, re.M)}
+
+
+def scale_of(target: str, config: Config) -> tuple[str, str]:
+    """Domain and scale that a target's path names; the default scale where it names none."""
+    parts = Path(target).parts
+    domain = next((p for p in parts if p in config.domains), next(iter(config.domains)))
+    scale = next((p for p in parts if p in config.domains[domain]), config.default_scale)
+    return domain, scale
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", nargs="?", default="results/hooksweep2/tables.csv")
+    parser.add_argument("--cores", type=int, default=2)
+    arguments = parser.parse_args()
+    root = Path(__file__).parents[2]
+    config = load(yaml.safe_load((root / "config.yaml").read_text()))
+    domain, scale = scale_of(arguments.target, config)
+    jobs = planned_jobs(arguments.target, root / "Snakefile")
+    seconds = expected_seconds(config.domains[domain][scale])
+    print(f"{arguments.target}: domain {domain}, scale {scale}, {arguments.cores} core(s)\n")
+    total = 0.0
+    for rule, count in jobs.items():
+        each = JOB_START + seconds.get(rule, 5.0)
+        total += count * each
+        print(f"{rule:22s} {count:4d} job(s), about {each / 60:6.1f} core-minutes each")
+    print(f"\n{sum(jobs.values())} job(s), about {total / arguments.cores / 60:.0f} minutes in all")
+
+
+if __name__ == "__main__":
+    main()
