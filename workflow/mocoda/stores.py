@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from mocoda.artifacts import checksum, read_json, write_json
+from mocoda.artifacts import checksum, read_json, unwritable, write_json
 from mocoda.errors import UserError
 from mocoda.transitions import COLUMNS, MATRICES, Provenance, Transitions
 
@@ -43,18 +43,22 @@ class TransitionWriter:
         self.shard_rows = min(shard_rows, rows)
         self.shards = -(-rows // self.shard_rows)
         root = self.folder / STORE
-        self.group = zarr.open_group(root, mode="a", zarr_format=3)
-        if "observation" not in self.group:
+        try:
+            self.group = zarr.open_group(root, mode="a", zarr_format=3)
             for name, dtype in COLUMNS.items():
-                width = (widths[name],) if name in MATRICES else ()
-                self.group.create_array(
-                    name,
-                    shape=(rows, *width),
-                    chunks=(self.shard_rows, *width),
-                    dtype=np.dtype(dtype),
-                    compressors=None,
-                    filters=None,
-                )
+                # Each by itself: a kill may have come between two of them.
+                if name not in self.group:
+                    width = (widths[name],) if name in MATRICES else ()
+                    self.group.create_array(
+                        name,
+                        shape=(rows, *width),
+                        chunks=(self.shard_rows, *width),
+                        dtype=np.dtype(dtype),
+                        compressors=None,
+                        filters=None,
+                    )
+        except OSError as error:
+            raise unwritable(root, error) from error
         self.progress = self.folder / "progress.json"
 
     @property
@@ -68,13 +72,16 @@ class TransitionWriter:
         return start, min(start + self.shard_rows, self.rows)
 
     def write(self, shard: int, rows: Transitions) -> None:
-        """Write one shard; raises ValueError for a wrong number of rows."""
+        """Write one shard; ValueError for a wrong number of rows, UserError for a full disk."""
         start, stop = self.bounds(shard)
         if len(rows) != stop - start:
             raise ValueError(f"shard {shard} takes {stop - start} rows, not {len(rows)}")
-        for name in COLUMNS:
-            array = array_of(self.group, name)
-            array[start:stop] = getattr(rows, name)
+        try:
+            for name in COLUMNS:
+                array = array_of(self.group, name)
+                array[start:stop] = getattr(rows, name)
+        except OSError as error:
+            raise unwritable(self.folder / STORE, error) from error
         write_json(self.progress, {"shards": shard + 1})
 
     def finish(self) -> None:

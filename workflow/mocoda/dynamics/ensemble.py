@@ -115,14 +115,20 @@ class GaussianEnsemble:
         inputs = torch.from_numpy(np.concatenate([observation, action], axis=1)).to(self.device)
         masks = torch.from_numpy(mask).to(self.device)
         order = torch.randperm(rows, generator=generator, device=self.device)
-        padded = torch.cat([order, order[: (-rows) % members]])
+        # Filled up with rows from the front so that each member gets as many; only the first deal
+        # of a row counts.
+        filled = -(-rows // members) * members
+        padded = order[torch.arange(filled, device=self.device) % rows]
         noise = torch.randn(rows, self.layout.outputs, generator=generator, device=self.device)
-        drawn = torch.empty(rows, self.layout.outputs, device=self.device)
+        parts = []
         for part in padded.view(-1, members).split(max(CHUNK // members, 1)):
             dealt = part.T
             mean, variance = self.predict(inputs[dealt].float(), masks[dealt])
             target = mean + variance.sqrt() / deviation_divisor * noise[dealt]
-            drawn[dealt] = self.next_observation(inputs[dealt].float(), target)
+            children = self.next_observation(inputs[dealt].float(), target)
+            parts.append(children.transpose(0, 1).flatten(0, 1))
+        drawn = torch.empty_like(noise)
+        drawn[order] = torch.cat(parts)[:rows]
         return np.asarray(drawn.cpu().numpy(), dtype=np.float32)
 
     @torch.no_grad()

@@ -128,7 +128,8 @@ def sample_augmented(job: Job) -> None:
     rows_in_all = settings.proposed_rows(int(read_json(job.inputs["manifest"])["rows"]))
     writer = TransitionWriter(partial, rows_in_all, widths, settings.shard_rows)
     counted = job.state / "counts.json"
-    counts: Counter[str] = Counter(read_json(counted) if writer.next_shard else {})
+    # By shard, so that the shard a kill came in is not counted twice.
+    by_shard: dict[str, dict[str, int]] = read_json(counted) if writer.next_shard else {}
     for shard in range(writer.next_shard, writer.shards):
         start, stop = writer.bounds(shard)
         # Parents do not depend on the dynamics: the same stream for all, so that columns of a
@@ -137,11 +138,14 @@ def sample_augmented(job: Job) -> None:
         rows, rejected = augment(
             domain, parents, mask, dynamics, stop - start, settings.deviation_divisor, names
         )
-        counts.update(rejected)
-        write_json(counted, dict(counts))
+        by_shard[str(shard)] = rejected
+        write_json(counted, by_shard)
         writer.write(shard, rows)
         job.log(f"shard {shard + 1}/{writer.shards}: {stop} of {rows_in_all} rows")
     writer.finish()
     shutil.rmtree(job.outputs["store"], ignore_errors=True)
     shutil.move(str(partial), job.outputs["store"])
+    counts: Counter[str] = Counter()
+    for rejected in by_shard.values():
+        counts.update(rejected)
     write_manifest(job.outputs["manifest"], job.outputs["store"], {"proposals": dict(counts)})

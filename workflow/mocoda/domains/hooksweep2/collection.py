@@ -30,6 +30,7 @@ from mocoda.transitions import Provenance, Transitions, concatenate
 # Set by the rows that are missing, never by the number of threads: the rows must not depend on it.
 EPISODES_A_BATCH = 256
 LIFT = (0.0, 0.0, 1.0, 0.0)  # straight up: how an interrupted episode ends
+LOG_SECONDS = 15.0
 TYPICAL_LENGTH = 28  # rows, a little less than an episode has on average
 
 
@@ -211,7 +212,7 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
     parts: list[Transitions] = []
     attempted = sweeps_attempted = attempted_successes = kept_successes = episodes = draws = 0
     collected = 0
-    started = time.monotonic()
+    started = logged = time.monotonic()
     while collected < settings.transitions:
         # Least-filled strata first, so that rejections leave the coverage even.
         order = np.argsort(kept[tuple(strata.T)], kind="stable")
@@ -251,8 +252,15 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
         parts.append(_as_transitions(recorded, starts.goal, chosen, episodes))
         episodes += len(chosen)
         collected += len(parts[-1])
-        rate = collected / (time.monotonic() - started)
-        log(f"{collected} rows; {episodes} of {attempted} episodes kept; {rate:.0f} rows/s")
+        now = time.monotonic()
+        if now - logged > LOG_SECONDS or collected >= settings.transitions:
+            logged = now
+            rate = collected / (now - started)
+            left = max(0.0, (settings.transitions - collected) / rate)
+            log(
+                f"{collected} rows, {rate:.0f}/s, {left:.0f} s left; "
+                f"{episodes} of {attempted} episodes kept"
+            )
     rows = concatenate(parts).take(slice(0, settings.transitions))
     rows.truncated[-1] = True  # the last episode is cut to give exactly that many rows
     facts = {

@@ -1,0 +1,272 @@
+"""Generated rows, from the first stages as they are run: counts, labels, resume, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from dynamics_examples import small_settings
+from spine_examples import ACTION, DOMAIN, OBSERVATION, logged_rows
+
+from mocoda.artifacts import read_json
+from mocoda.errors import UserError
+from mocoda.jobs import Job
+from mocoda.masks.heuristic import HeuristicMask, HeuristicMaskSettings
+from mocoda.parents.settings import GmmSettings
+from mocoda.stages.fit_gmm_parents import fit_gmm_parents
+from mocoda.stages.fit_mask import fit_mask
+from mocoda.stages.sample_augmented import SampleSettings, sample_augmented
+from mocoda.stages.train_dynamics import load_dynamics, train_dynamics
+from mocoda.stores import TransitionWriter, read_transitions, write_transitions
+from mocoda.transitions import Provenance, Transitions, check
+
+REAL, SHARD = 200, 300
+SETTINGS = SampleSettings(generated_per_real=2.0, proposals_per_row=2.5, shard_rows=SHARD)
+ROWS = 1000  # 200 real rows x 2 x 2.5: three whole shards and one of 100
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Artefacts of the stages before, below a folder."""
+
+    folder: Path
+
+    def job(
+        self, stage: str, settings: Any, outputs: dict[str, str], kind: str = "", **changes: Any
+    ) -> Job:
+        names = {
+            "manifest": "real.json",
+            "store": "real",
+            "mask": "mask.safetensors",
+            "mask_card": "mask.json",
+            "parents": "parents.safetensors",
+            "dynamics": f"{kind}.safetensors",
+            "dynamics_card": f"{kind}.json",
+        }
+        job = Job(
+            stage=stage,
+            inputs={name: str(self.folder / file) for name, file in names.items()},
+            outputs={name: str(self.folder / file) for name, file in outputs.items()},
+            wildcards={
+                "domain": "hooksweep2",
+                "scale": "test",
+                "seed": "0",
+                **({"dynamics": kind} if kind else {}),
+            },
+            settings=settings.model_dump(mode="json"),
+            code="",
+            threads=1,
+            state=self.folder / "state" / f"{stage}-{kind}",
+        )
+        return replace(job, **changes)
+
+    def sample(self, name: str, kind: str = "locally_factored", **changes: Any) -> Transitions:
+        """Run the stage into `name`; the rows that it wrote."""
+        outputs = {"store": name, "manifest": f"{name}.json"}
+        job = self.job("sample_augmented", SETTINGS, outputs, kind, **changes)
+        sample_augmented(job)
+        return read_transitions(job.outputs["manifest"], job.outputs["store"])
+
+    def manifest(self, name: str) -> bytes:
+        return (self.folder / f"{name}.json").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    chain = Chain(tmp_path_factory.mktemp("chain"))
+    real = logged_rows(REAL)
+    near = real.observation.copy()
+    write_transitions(chain.folder / "real", chain.folder / "real.json", real, {})
+    assert near.shape == (REAL, OBSERVATION)
+    settings = HeuristicMaskSettings(distance=0.21)  # fires on a part of the rows
+    outputs = {"mask": "mask.safetensors", "card": "mask.json"}
+    fit_mask(chain.job("fit_mask", settings, outputs))
+    outputs = {"parents": "parents.safetensors", "card": "parents.json"}
+    fit_gmm_parents(chain.job("fit_gmm_parents", GmmSettings(components=2), outputs))
+    for kind in ("locally_factored", "unfactored"):
+        outputs = {"dynamics": f"{kind}.safetensors", "card": f"{kind}.json"}
+        settings_of_dynamics = small_settings("auto", updates=20, validate_every=10)
+        train_dynamics(chain.job("train_dynamics", settings_of_dynamics, outputs, kind))
+    return chain
+
+
+@pytest.fixture(scope="module")
+def augmented(chain: Chain) -> Transitions:
+    return chain.sample("whole")
+
+
+def test_counts_are_those_of_the_settings(chain: Chain, augmented: Transitions) -> None:
+    assert SETTINGS.generated_rows(REAL) == 400
+    assert len(augmented) == SETTINGS.proposed_rows(REAL) == ROWS
+    listed = read_json(chain.folder / "whole.json")
+    assert listed["rows"] == ROWS
+    assert listed["rows_by_provenance"] == {"real": 0, "model": ROWS, "coda": 0}
+    assert all(count >= 0 for count in listed["facts"]["proposals"].values())
+    assert len(list((chain.folder / "whole").glob("*/goal/c/*/0"))) == 4
+
+
+def test_every_row_is_valid_and_says_where_it_comes_from(augmented: Transitions) -> None:
+    check(augmented, "augmented", observation_dim=OBSERVATION, action_dim=ACTION)
+    assert (augmented.provenance == Provenance.MODEL).all()
+    assert (augmented.episode == -1).all()
+    invalid = DOMAIN.invalid_parents(augmented.observation, augmented.action)
+    assert not [reason for reason, rows in invalid.items() if rows.any()]
+    assert len(np.unique(augmented.observation, axis=0)) == ROWS
+
+
+def test_rewards_are_the_domains_with_its_gap(augmented: Transitions) -> None:
+    expected = np.asarray(DOMAIN.reward(augmented.next_observation, augmented.goal), np.float32)
+    np.testing.assert_array_equal(augmented.reward, expected)
+    np.testing.assert_array_equal(augmented.terminated, DOMAIN.terminated(augmented.reward))
+    assert not ((augmented.reward > -0.6 + 1e-6) & (augmented.reward < -0.2 - 1e-6)).any()
+    assert not augmented.truncated.any()
+
+
+def test_goals_are_those_of_the_target_task(augmented: Transitions) -> None:
+    shift = augmented.goal - np.array([1.85, 0.7, 0.42, 1.85, 0.8, 0.42])
+    np.testing.assert_allclose(shift[:, :3], shift[:, 3:], atol=1e-6)
+    assert 0.4 < (shift[:, 0] > 0).mean() < 0.6
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
+    chain: Chain, augmented: Transitions
+) -> None:
+    again = chain.sample("again")
+    assert chain.manifest("again") == chain.manifest("whole")  # the checksums of all files
+    np.testing.assert_array_equal(again.next_observation, augmented.next_observation)
+    wildcards = {"domain": "hooksweep2", "scale": "test", "seed": "1"}
+    other = chain.sample("other", wildcards=wildcards)
+    assert not np.isin(other.observation[:, 0], augmented.observation[:, 0]).all()
+
+
+def test_columns_of_a_table_differ_by_their_dynamics_alone(
+    chain: Chain, augmented: Transitions
+) -> None:
+    other = chain.sample("unfactored_rows", "unfactored")
+    np.testing.assert_array_equal(other.observation, augmented.observation)
+    np.testing.assert_array_equal(other.action, augmented.action)
+    np.testing.assert_array_equal(other.goal, augmented.goal)
+    assert (other.next_observation != augmented.next_observation).any()
+
+
+def test_a_box_that_does_not_interact_moves_as_if_the_other_were_not_there(
+    chain: Chain, augmented: Transitions
+) -> None:
+    mask = HeuristicMask(HeuristicMaskSettings(distance=0.21), DOMAIN)
+    model = load_dynamics(
+        str(chain.folder / "locally_factored.json"),
+        str(chain.folder / "locally_factored.safetensors"),
+        DOMAIN,
+    )
+    graphs = mask(augmented.observation, augmented.action)
+    away = ~graphs.all(axis=(1, 2))
+    assert 0.1 < away.mean() < 0.9
+    moved = augmented.observation.copy()
+    moved[:, 11:16] += np.float32(0.3)
+
+    def children(observation: np.ndarray) -> np.ndarray:
+        noise = torch.Generator().manual_seed(0)
+        return model.sample(observation, augmented.action, graphs, 3.0, noise)
+
+    differs = children(moved) != children(augmented.observation)
+    assert not differs[away][:, :11].any()  # gripper and box 1
+    assert differs[~away][:, :11].any()
+    assert differs[away][:, 11:].any()
+
+
+class Killed(BaseException):
+    """What a signal would be."""
+
+
+@pytest.mark.parametrize("moment", ["before the shard", "in the shard", "after the shard", "end"])
+def test_a_killed_run_ends_with_the_same_bytes(
+    chain: Chain, augmented: Transitions, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    write, finish = TransitionWriter.write, TransitionWriter.finish
+    written: list[int] = []
+
+    def killed_write(self: TransitionWriter, shard: int, rows: Transitions) -> None:
+        if shard == 2 and moment == "before the shard":
+            raise Killed
+        if shard == 2 and moment == "in the shard":
+            self.group["observation"][600:700] = 7.0  # type: ignore[index]
+            raise Killed
+        write(self, shard, rows)
+        if shard == 2 and moment == "after the shard":
+            raise Killed
+
+    def killed_finish(self: TransitionWriter) -> None:
+        finish(self)
+        if moment == "end":
+            raise Killed
+
+    name = f"killed {moment}"
+    state = chain.folder / "state" / name
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(TransitionWriter, "write", killed_write)
+        patch.setattr(TransitionWriter, "finish", killed_finish)
+        chain.sample(name, state=state)
+    assert not (chain.folder / f"{name}.json").exists()
+    assert not (chain.folder / name).exists()
+
+    def counted_write(self: TransitionWriter, shard: int, rows: Transitions) -> None:
+        written.append(shard)
+        write(self, shard, rows)
+
+    monkeypatch.setattr(TransitionWriter, "write", counted_write)
+    chain.sample(name, state=state)
+    expected = {"after the shard": [3], "end": [0, 1, 2, 3]}.get(moment, [2, 3])
+    assert written == expected
+    assert chain.manifest(name) == chain.manifest("whole")
+
+
+def test_memory_holds_one_shard(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    write: Callable[..., None] = TransitionWriter.write
+    sizes = []
+
+    def watched(self: TransitionWriter, shard: int, rows: Transitions) -> None:
+        sizes.append(len(rows))
+        write(self, shard, rows)
+
+    monkeypatch.setattr(TransitionWriter, "write", watched)
+    chain.sample("watched", state=chain.folder / "state" / "watched")
+    assert sizes == [SHARD, SHARD, SHARD, ROWS - 3 * SHARD]
+
+
+def test_children_that_are_not_finite_are_refused(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mocoda.dynamics.ensemble import GaussianEnsemble
+
+    sample = GaussianEnsemble.sample
+
+    def broken(self: GaussianEnsemble, *arguments: Any) -> np.ndarray:
+        drawn = sample(self, *arguments)
+        drawn[17, 3] = np.nan
+        return drawn
+
+    monkeypatch.setattr(GaussianEnsemble, "sample", broken)
+    with pytest.raises(UserError) as caught:
+        chain.sample("broken", state=chain.folder / "state" / "broken")
+    assert caught.value.where.startswith("generated row 17 of hooksweep2/sample_augmented/0/0")
+    assert caught.value.expected == "finite children"
+    assert "Retrain the dynamics" in caught.value.remedy
+    assert not (chain.folder / "broken.json").exists()
+
+
+def test_the_cards_of_the_stages_before_tell_what_they_hold(chain: Chain) -> None:
+    mask = read_json(chain.folder / "mask.json")
+    assert sum(graph["share"] for graph in mask["local_graphs"]) == pytest.approx(1.0)
+    assert mask["roots"] == list(DOMAIN.slots.root_names)
+    card = read_json(chain.folder / "locally_factored.json")
+    assert card["updates"] == 20
+    assert [entry["updates"] for entry in card["validation"]] == [10, 20]
+    assert set(card["errors"]["held-out"]) == {"gripper", "box_1", "box_2"}
+    assert "position" not in card["errors"]["held-out"]["gripper"]
+    parents = read_json(chain.folder / "parents.json")
+    assert parents["parent_sets"] == [list(names) for names in DOMAIN.parent_sets]
