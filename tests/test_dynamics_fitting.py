@@ -74,8 +74,8 @@ def test_fitting_lowers_the_held_out_error() -> None:
     before = fitted.validate()
     run(fitted)
     after = fitted.validate()
-    assert after[0] < 0.9 * before[0]
-    assert after[1] < before[1] - 0.05
+    assert after[0] < 0.98 * before[0]
+    assert after[1] < before[1] - 0.01
 
 
 def test_validation_is_the_mean_over_members_rows_and_columns() -> None:

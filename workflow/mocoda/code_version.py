@@ -25,6 +25,8 @@ BOOKKEEPING = {
     "mocoda.jobs",
     "mocoda.stores",
 }
+# Data that belongs to a module's meaning.
+DATA_FILES = {"mocoda.published": "published/mocoda.csv"}
 # Folders of variants, whose `__init__` lists them.
 REGISTRIES = {
     f"mocoda.{name}" for name in ("agents", "domains", "dynamics", "masks", "parents", "rebalance")
@@ -91,4 +93,6 @@ def code_version(*names: str) -> str:
         path = module_file(name)
         if path is not None:
             digest.update(name.encode() + b"\0" + parse(path)[0].encode() + b"\0")
+        if name in DATA_FILES:
+            digest.update((PACKAGE / DATA_FILES[name]).read_bytes())
     return digest.hexdigest()[:12]

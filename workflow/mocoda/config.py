@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -182,25 +183,30 @@ def check_section(
             faults += describe(f"{at}.{key}", error, model)
             section[key] = {}
     section.setdefault("fit_mask", {})
+    config = None
     try:
         config = DomainConfig.model_validate(section)
     except ValidationError as error:
-        return None, faults + describe(at, error, DomainConfig)
-    faults += check_names(at, config)
+        faults += describe(at, error, DomainConfig)
+    else:
+        if len(set(config.seeds)) != len(config.seeds) or min(config.seeds) < 0:
+            faults.append(
+                f"{at}.seeds: expected different whole numbers from 0 on; "
+                f"found {list(config.seeds)}."
+            )
+    # Even where other settings are at fault, so that all faults are told in one go.
+    with suppress(ValidationError):
+        faults += check_names(at, TableSettings.model_validate(section.get("tables")))
     return (None if faults else config), faults
 
 
-def check_names(at: str, config: DomainConfig) -> list[str]:
-    """Faults in the names of agents, distributions and dynamics of the table, and in its seeds."""
+def check_names(at: str, tables: TableSettings) -> list[str]:
+    """Faults in the names of agents, distributions and dynamics of the table."""
     faults = []
-    if len(set(config.seeds)) != len(config.seeds) or min(config.seeds) < 0:
-        faults.append(
-            f"{at}.seeds: expected different whole numbers from 0 on; found {list(config.seeds)}."
-        )
-    for agent in config.tables.agents:
+    for agent in tables.agents:
         if agent not in AGENTS:
             faults.append(f"{at}.tables.agents: '{agent}' is no agent. {suggestion(agent, AGENTS)}")
-    for column in config.tables.columns:
+    for column in tables.columns:
         where = f"{at}.tables.columns"
         if column.distribution not in DISTRIBUTIONS:
             faults.append(

@@ -1,0 +1,326 @@
+"""The configuration: every fault is told at once, before anything runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+from spine_examples import REPOSITORY, shipped_config
+
+from mocoda.agents import AGENTS
+from mocoda.config import DISTRIBUTIONS, Config, ConfigError, load, merged
+from mocoda.domains import DOMAINS
+from mocoda.dynamics.settings import DynamicsSettings
+from mocoda.parents.settings import GmmSettings
+
+Raw = dict[str, Any]
+
+
+def faults(change: Callable[[Raw], object]) -> list[str]:
+    """The lines of the error that a change of the shipped configuration brings, without the head."""
+    raw = shipped_config()
+    change(raw)
+    with pytest.raises(ConfigError) as caught:
+        load(raw)
+    head, *lines = str(caught.value).splitlines()
+    assert head == f"{len(lines)} fault(s) in the configuration:"
+    assert all(line.startswith("  - ") for line in lines)
+    return [line.removeprefix("  - ") for line in lines]
+
+
+def at(raw: Raw, *keys: str) -> Raw:
+    """The mapping below `domains.hooksweep2`, made where it is missing."""
+    section = raw["domains"]["hooksweep2"]
+    for key in keys:
+        section = section.setdefault(key, {})
+    found: Raw = section
+    return found
+
+
+@pytest.mark.parametrize("scale", ["smoke", "demo", "paper"])
+def test_the_shipped_configuration_is_valid_at_each_scale(scale: str) -> None:
+    config = load(shipped_config())
+    assert config.default_scale == "demo"
+    settings = config.domains["hooksweep2"][scale]
+    assert set(settings.tables.agents) == {"bcq", "td3_bc"}
+    assert len(settings.tables.columns) == 5
+
+
+def test_the_default_scale_is_what_the_issue_asks_for() -> None:
+    settings = load(shipped_config()).domains["hooksweep2"]["demo"]
+    assert len(settings.seeds) >= 3
+    assert settings.evaluate.episodes >= 100
+    assert not settings.shared_data
+
+
+def test_a_scale_changes_what_it_names_and_nothing_else() -> None:
+    config = load(shipped_config()).domains["hooksweep2"]
+    smoke, demo = config["smoke"], config["demo"]
+    assert smoke.train_dynamics.updates < demo.train_dynamics.updates
+    assert smoke.train_dynamics.learning_rate == demo.train_dynamics.learning_rate
+    assert smoke.fit_mask == demo.fit_mask
+    base: Raw = {"a": {"b": 1, "c": [1, 2]}, "d": 1}
+    assert merged(base, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}, "d": 1}
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 1}
+
+
+def test_all_faults_are_told_in_one_go_with_key_and_suggestion() -> None:
+    def spoil(raw: Raw) -> None:
+        raw["defualt_scale"] = "demo"
+        at(raw, "train_dynamics")["lerning_rate"] = 1e-3
+        at(raw, "train_offline_agent", "td3_bc")["discont"] = 0.9
+        at(raw, "collect_empirical")["transition"] = 5
+        at(raw, "fit_mask")["distanse"] = 5
+        at(raw, "evaluate")["episodes"] = 0
+        at(raw)["evalute"] = {}
+        at(raw, "tables")["agents"] = ["td3_bcc"]
+        at(raw, "scales", "smoke", "fit_gmm_parents")["componets"] = 4
+
+    found = faults(spoil)
+    top = "domains.hooksweep2"
+    for expected in (
+        "defualt_scale: no such setting. Did you mean 'default_scale'?",
+        f"{top}.train_dynamics.lerning_rate: no such setting. Did you mean 'learning_rate'?",
+        f"{top}.train_offline_agent.td3_bc.discont: no such setting. Did you mean 'discount'?",
+        f"{top}.collect_empirical.transition: no such setting. Did you mean 'transitions'?",
+        f"{top}.fit_mask.distanse: no such setting. Did you mean 'distance'?",
+        f"{top}.evalute: no such setting. Did you mean 'evaluate'?",
+        f"{top}.tables.agents: 'td3_bcc' is no agent. Did you mean 'td3_bc'?",
+        f"{top}.scales.smoke.fit_gmm_parents.componets: no such setting. "
+        "Did you mean 'components'?",
+    ):
+        assert expected in found
+    assert any(
+        line.startswith(f"{top}.evaluate.episodes: ") and line.endswith("found 0.")
+        for line in found
+    )
+    # A fault of the base is not repeated for each scale (smoke sets its own episodes).
+    assert not [line for line in found if "scales.demo" in line or "scales.paper.evaluate" in line]
+    assert len([line for line in found if "lerning_rate" in line]) == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "words"),
+    [
+        (("train_dynamics", "learning_rate"), 0, "greater than 0"),
+        (("train_dynamics", "members"), 2.5, "integer"),
+        (("train_dynamics", "targets"), "diference", "'difference' or 'absolute'"),
+        (("train_offline_agent", "td3_bc", "discount"), 1.0, "less than 1"),
+        (("train_offline_agent", "bcq", "hidden_sizes"), [], "at least 1 item"),
+        (("train_offline_agent", "goals"), "none", "'batch' or 'dataset'"),
+        (("sample_augmented", "proposals_per_row"), 0.5, "greater than or equal to 1"),
+        (("fit_gmm_parents", "components"), "many", "integer"),
+        (("collect_empirical", "action_noise"), -0.1, "greater than or equal to 0"),
+        (("fit_mask", "norm"), "l3", "'l1' or 'l2'"),
+        (("shared_data",), "perhaps", "boolean"),
+    ],
+)
+def test_a_value_out_of_range_is_told_with_key_and_value(
+    keys: tuple[str, ...], value: object, words: str
+) -> None:
+    def spoil(raw: Raw) -> None:
+        at(raw, *keys[:-1])[keys[-1]] = value
+        del raw["domains"]["hooksweep2"]["scales"]
+        at(raw, "scales")["demo"] = {}
+
+    found = faults(spoil)
+    assert len(found) == 1
+    assert found[0].startswith("domains.hooksweep2." + ".".join(keys) + ": ")
+    assert words in found[0]
+    assert found[0].endswith(f"found {value!r}.")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            lambda raw: at(raw, "tables").update(columns=[{"distribution": "mocoda_q"}]),
+            "'mocoda_q' is no distribution. Did you mean 'mocoda_",
+        ),
+        (
+            lambda raw: at(raw, "tables").update(
+                columns=[{"distribution": "mocoda", "dynamics": "localy_factored"}]
+            ),
+            "'localy_factored' are no dynamics for 'mocoda'. Did you mean 'locally_factored'?",
+        ),
+        (
+            lambda raw: at(raw, "tables").update(
+                columns=[{"distribution": "emp", "dynamics": "unfactored"}]
+            ),
+            "'unfactored' are no dynamics for 'emp'. Known: none.",
+        ),
+        (
+            lambda raw: at(raw, "fit_mask").update(kind="heuristics"),
+            "fit_mask.kind: 'heuristics' is no mask. Did you mean 'heuristic'?",
+        ),
+        (
+            lambda raw: raw["domains"].update(hooksweep3=raw["domains"]["hooksweep2"]),
+            "domains.hooksweep3: no such domain. Did you mean 'hooksweep2'?",
+        ),
+        (
+            lambda raw: raw.update(default_scale="demmo"),
+            "default_scale: 'demmo' is no scale of domain 'hooksweep2'. Did you mean 'demo'?",
+        ),
+        (
+            lambda raw: at(raw, "scales").update({"big/one": {}}),
+            "scales.big/one: expected a name of letters, digits and '_'.",
+        ),
+        (lambda raw: at(raw, "scales").update(big=3), "scales.big: expected settings by stage"),
+        (lambda raw: at(raw).update(seeds=[0, 0]), "seeds: expected different whole numbers"),
+        (lambda raw: at(raw).update(seeds=[-1]), "seeds: expected different whole numbers"),
+        (lambda raw: raw.update(domains={}), "domains: expected a section for each domain"),
+        (lambda raw: raw.pop("domains"), "domains: expected a section for each domain"),
+        (lambda raw: at(raw).pop("tables"), "tables: expected a value; found none."),
+    ],
+)
+def test_unknown_names_are_told(change: Callable[[Raw], object], expected: str) -> None:
+    assert any(expected in line for line in faults(change))
+
+
+def test_a_number_that_yaml_reads_as_text_is_accepted() -> None:
+    raw = shipped_config()
+    text = "domains: {hooksweep2: {train_dynamics: {weight_decay: 3e-4}}}"
+    change = yaml.safe_load(text)
+    assert change["domains"]["hooksweep2"]["train_dynamics"]["weight_decay"] == "3e-4"
+    for settings in load(merged(raw, change)).domains["hooksweep2"].values():
+        assert settings.train_dynamics.weight_decay == 3e-4
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = load(shipped_config()).domains["hooksweep2"]["demo"]
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.train_dynamics.members = 3
+
+
+# What the paper and its published code report for the hook experiments (sections 4 and 5, and
+# appendix B), typed by hand; (key below the domain's section) -> value.
+PAPER: dict[str, object] = {
+    "shared_data": True,
+    "collect_empirical.transitions": 1_000_000,
+    "sample_augmented.generated_per_real": 4.0,
+    "sample_augmented.proposals_per_row": 3.0,
+    "sample_augmented.deviation_divisor": 3.0,
+    "fit_gmm_parents.components": 32,
+    "train_dynamics.members": 5,
+    "train_dynamics.hidden": (512, 512),
+    "train_dynamics.learning_rate": 2e-4,
+    "train_dynamics.learning_rate_decay_start": 1.0,
+    "train_dynamics.weight_decay": 5e-5,
+    "train_dynamics.batch_size": 512,
+    "train_dynamics.composer_width": 128,
+    "train_offline_agent.updates": 1_000_000,
+    "train_offline_agent.goals": "dataset",
+    "train_offline_agent.normalise": False,
+    **{
+        f"train_offline_agent.{agent}.{key}": value
+        for agent in ("td3_bc", "bcq")
+        for key, value in {
+            "discount": 0.98,
+            "target_low": -50.0,
+            "target_high": 0.0,
+            "hidden_sizes": (512, 512, 512),
+            "batch_size": 500,
+            "critic_learning_rate": 1e-3,
+            "polyak_rate": 0.005,
+            "learning_rate_decay_start": 1.0,
+            "policy_average": 0.0,
+        }.items()
+    },
+    "train_offline_agent.td3_bc.form": "mocoda",
+    "train_offline_agent.td3_bc.actor_learning_rate": 1e-3,
+    "train_offline_agent.td3_bc.behaviour_weight": 1.0,
+    "train_offline_agent.td3_bc.normalize_q": False,
+    "train_offline_agent.td3_bc.smoothing_noise": 0.2,
+    "train_offline_agent.td3_bc.smoothing_clip": 0.5,
+    "train_offline_agent.td3_bc.policy_delay": 2,
+    "train_offline_agent.bcq.behaviour_learning_rate": 1e-3,
+    "train_offline_agent.bcq.behaviour_batch": 2000,
+    "train_offline_agent.bcq.behaviour_members": 7,
+    "train_offline_agent.bcq.behaviour_components": 5,
+    "train_offline_agent.bcq.behaviour_hidden_sizes": (128, 128),
+    "train_offline_agent.bcq.proposals": 20,
+}
+
+
+@pytest.mark.parametrize("key", list(PAPER))
+def test_the_scale_of_the_paper_has_the_papers_values(key: str, config: Config) -> None:
+    value: Any = config.domains["hooksweep2"]["paper"]
+    for part in key.split("."):
+        value = value[part] if isinstance(value, dict) else getattr(value, part)
+    assert value == PAPER[key]
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load(shipped_config())
+
+
+def test_the_papers_scale_generates_four_rows_for_each_real_one(config: Config) -> None:
+    settings = config.domains["hooksweep2"]["paper"]
+    assert settings.sample_augmented.generated_rows(1_000_000) == 4_000_000
+
+
+def test_the_models_defaults_are_the_published_values() -> None:
+    dynamics, parents = DynamicsSettings(), GmmSettings()
+    assert (dynamics.members, dynamics.hidden, dynamics.batch_size) == (5, (512, 512), 512)
+    assert (dynamics.learning_rate, dynamics.updates) == (2e-4, 312_000)
+    assert parents.components == 32
+    for variant in AGENTS.values():
+        settings = variant.settings()
+        assert settings.discount == 0.98
+        assert (settings.target_low, settings.target_high) == (-50.0, 0.0)
+        assert settings.hidden_sizes == (512, 512, 512)
+        assert (settings.critic_learning_rate, settings.polyak_rate) == (1e-3, 0.005)
+    assert DOMAINS["hooksweep2"].settings().model_dump()["transitions"] == 1_000_000
+    assert set(DISTRIBUTIONS) == {"emp", "mocoda", "mocoda_u", "mocoda_p"}
+
+
+def every_model(model: Any) -> list[tuple[str, Any]]:
+    found = []
+    for name, field in model.model_fields.items():
+        if hasattr(field.annotation, "model_fields"):
+            found += [(f"{name}.{key}", value) for key, value in every_model(field.annotation)]
+        else:
+            found.append((name, field))
+    return found
+
+
+def test_every_setting_says_what_it_is() -> None:
+    """The descriptions are the reference of the settings: unit, source, allowed values."""
+    models = [DynamicsSettings, GmmSettings, DOMAINS["hooksweep2"].settings]
+    models += [variant.settings for variant in AGENTS.values()]
+    for model in models:
+        for key, field in every_model(model):
+            assert field.description, f"{model.__name__}.{key}"
+
+
+def test_the_command_line_refuses_a_mistyped_key_before_the_dag_is_built(tmp_path: Path) -> None:
+    override = tmp_path / "mine.yaml"
+    override.write_text(
+        "domains: {hooksweep2: {train_dynamics: {lerning_rate: 0.1}, evaluate: {episodes: 0}}}"
+    )
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "-n", "--cores", "1"),
+            *("--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(tmp_path)),
+            *("--configfile", str(override), "--"),
+            "results/hooksweep2/smoke/tables.csv",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    told = run.stdout + run.stderr
+    assert run.returncode != 0
+    assert "domains.hooksweep2.train_dynamics.lerning_rate: no such setting" in told
+    assert "Did you mean 'learning_rate'?" in told
+    assert "domains.hooksweep2.evaluate.episodes" in told
+    assert "Building DAG" not in told
+    assert "Job stats" not in told
