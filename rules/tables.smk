@@ -9,6 +9,7 @@ rule tables:
         csv=f"{RESULTS}/tables.csv",
         markdown=f"{RESULTS}/tables.md",
         episodes=f"{RESULTS}/episodes.parquet",
+        provenance=f"{RESULTS}/provenance.json",
     log:
         "logs/{domain}/{scale}/tables.log",
     conda:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from spine_examples import ACTION, DOMAIN, OBSERVATION
 from torch import Tensor
 
 from mocoda.dynamics import DYNAMICS
@@ -11,8 +12,6 @@ from mocoda.dynamics.fitting import Rows
 from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.networks import Precision, StackedMlp
 from mocoda.seeding import torch_generator
-
-from spine_examples import ACTION, DOMAIN, OBSERVATION
 
 SLOTS, BASE = DOMAIN.slots, torch.from_numpy(DOMAIN.base_mask)
 INPUTS = OBSERVATION + ACTION

@@ -72,9 +72,14 @@ def test_a_failure_leaves_the_earlier_file_and_nothing_else(
     target = tmp_path / "facts.json"
     write_json(target, {"good": 1})
     before = target.read_bytes()
-    with pytest.raises(type(failure)), atomic_path(target) as partial:
-        partial.write_text("half of it")
-        raise failure
+
+    def write_half() -> None:
+        with atomic_path(target) as partial:
+            partial.write_text("half of it")
+            raise failure
+
+    with pytest.raises(type(failure)):
+        write_half()
     assert target.read_bytes() == before
     assert list(tmp_path.iterdir()) == [target]
 
@@ -83,10 +88,15 @@ def test_a_failed_folder_leaves_the_earlier_folder(tmp_path: Path) -> None:
     target = tmp_path / "store"
     target.mkdir()
     (target / "row").write_text("old")
-    with pytest.raises(RuntimeError), atomic_path(target) as partial:
-        partial.mkdir()
-        (partial / "row").write_text("new")
-        raise RuntimeError
+
+    def write_half() -> None:
+        with atomic_path(target) as partial:
+            partial.mkdir()
+            (partial / "row").write_text("new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert (target / "row").read_text() == "old"
     with atomic_path(target) as partial:
         partial.mkdir()

@@ -118,9 +118,7 @@ def test_labels_are_the_domains(table: Table, goals: str) -> None:
     next_observation = rows["next_input"][:, :OBSERVATION]
     expected = DOMAIN.reward(next_observation, goal)
     torch.testing.assert_close(rows["reward"], expected, rtol=0, atol=1e-6)
-    torch.testing.assert_close(
-        rows["not_terminated"], (~DOMAIN.terminated(rows["reward"])).float()
-    )
+    torch.testing.assert_close(rows["not_terminated"], (~DOMAIN.terminated(rows["reward"])).float())
     # Each row is a row of the table, whole.
     known = {row.tobytes() for row in table.rows.numpy()}
     drawn = torch.cat([rows["input"][:, :OBSERVATION], rows["action"], next_observation], dim=1)

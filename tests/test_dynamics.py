@@ -18,15 +18,15 @@ from dynamics_examples import (
     reference,
     small_model,
 )
-from mocoda.dynamics import DYNAMICS
-from mocoda.dynamics.ensemble import GaussianEnsemble
-from mocoda.networks import Precision
-from mocoda.seeding import torch_generator
 from scipy import stats
 from spine_examples import OBSERVATION
 from torch import Tensor
 
+from mocoda.dynamics import DYNAMICS
+from mocoda.dynamics.ensemble import GaussianEnsemble
 from mocoda.dynamics.fitting import DynamicsLearner
+from mocoda.networks import Precision
+from mocoda.seeding import torch_generator
 
 MEMBERS, BATCH = 2, 24
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
@@ -138,7 +138,7 @@ def test_outputs_and_gradients_are_those_of_autograd_in_float64(kind: str) -> No
 @pytest.mark.parametrize("kind", list(DYNAMICS))
 @pytest.mark.parametrize("targets", ["difference", "absolute"])
 def test_the_loss_is_the_gaussian_negative_log_likelihood(kind: str, targets: str) -> None:
-    """Against SciPy's normal density in float64, from raw outputs of the plain re-implementation."""
+    """Against SciPy's normal density in float64, on the plain re-implementation's outputs."""
     model = small_model(kind, targets=targets, variance_floor=1e-3)
     rows = random_rows(500)
     model.normalise_by(rows.inputs, rows.next_observation)

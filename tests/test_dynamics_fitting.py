@@ -11,11 +11,13 @@ import torch
 from dynamics_examples import random_rows, small_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spine_examples import OBSERVATION, logged_rows
+
 from mocoda.checkpoints import Checkpoint
 from mocoda.dynamics.fitting import DynamicsLearner, Rows, split_episodes
 from mocoda.errors import UserError
+from mocoda.networks import Precision
 from mocoda.training import Progress, train
-from spine_examples import OBSERVATION, logged_rows
 
 BLOCK = 10
 
@@ -24,9 +26,13 @@ class Killed(BaseException):
     """What a signal would be."""
 
 
-def learner(precision: str = "fp32", kind: str = "locally_factored") -> DynamicsLearner:
+def learner(precision: Precision = "fp32", kind: str = "locally_factored") -> DynamicsLearner:
     model = small_model(
-        kind, precision, updates=60, learning_rate=1e-3, learning_rate_decay_start=0.5  # type: ignore[arg-type]
+        kind,
+        precision,
+        updates=60,
+        learning_rate=1e-3,
+        learning_rate_decay_start=0.5,
     )
     rows = random_rows(600, "training")
     model.normalise_by(rows.inputs, rows.next_observation)
@@ -55,7 +61,9 @@ def run(
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("kind", ["unfactored", "locally_factored"])
-def test_a_killed_fit_ends_with_the_same_bytes(tmp_path: Path, precision: str, kind: str) -> None:
+def test_a_killed_fit_ends_with_the_same_bytes(
+    tmp_path: Path, precision: Precision, kind: str
+) -> None:
     unbroken = learner(precision, kind)
     progress = run(unbroken)
     for kill_after in (10, 40, 50):
@@ -166,7 +174,8 @@ def test_no_episode_lies_on_both_sides_of_the_split(
     rows = replace(logged_rows(len(episode)), episode=episode)
     training, validation = split_episodes(rows, share, seed)
     assert not set(episode[training]) & set(episode[validation])
-    assert len(training) and len(validation)
+    assert len(training)
+    assert len(validation)
     np.testing.assert_array_equal(
         np.sort(np.concatenate([training, validation])), np.arange(len(episode))
     )

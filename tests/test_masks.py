@@ -48,7 +48,7 @@ def dense(settings: HeuristicMaskSettings, observation: np.ndarray) -> bool:
     ],
 )
 def test_norm_and_threshold(norm: str, x: float, y: float, expected: bool) -> None:
-    settings = HeuristicMaskSettings(distance=0.07, norm=norm)  # type: ignore[arg-type]
+    settings = HeuristicMaskSettings(distance=0.07, norm=norm)
     assert dense(settings, boxes_apart(x, y)) is expected
 
 
@@ -61,11 +61,9 @@ def test_only_the_plane_of_the_table_counts() -> None:
     assert dense(HeuristicMaskSettings(), boxes_apart(0.05, 0.0, z=0.5))
 
 
-@given(
-    x=st.floats(-0.2, 0.2), y=st.floats(-0.2, 0.2), norm=st.sampled_from(["l1", "l2"])
-)
+@given(x=st.floats(-0.2, 0.2), y=st.floats(-0.2, 0.2), norm=st.sampled_from(["l1", "l2"]))
 def test_swapping_the_boxes_changes_nothing(x: float, y: float, norm: str) -> None:
-    settings = HeuristicMaskSettings(norm=norm)  # type: ignore[arg-type]
+    settings = HeuristicMaskSettings(norm=norm)
     observation = boxes_apart(x, y)
     swapped = observation.copy()
     swapped[:, BOX_1], swapped[:, BOX_2] = observation[:, BOX_2], observation[:, BOX_1]

@@ -7,6 +7,7 @@ removed when the job has succeeded.
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -17,12 +18,17 @@ from mocoda.artifacts import read_tensors, write_tensors
 from mocoda.errors import UserError
 
 
-class Checkpoint:
-    """One file of tensors, replaced atomically at most every `seconds`."""
+def interval() -> float:
+    """Seconds between checkpoints: 60, or what MOCODA_CHECKPOINT_SECONDS says."""
+    return float(os.environ.get("MOCODA_CHECKPOINT_SECONDS", "60"))
 
-    def __init__(self, folder: Path | str, seconds: float = 60.0) -> None:
+
+class Checkpoint:
+    """One file of tensors, replaced atomically at most every `seconds` (None: see `interval`)."""
+
+    def __init__(self, folder: Path | str, seconds: float | None = None) -> None:
         self.folder = Path(folder)
-        self.seconds = seconds
+        self.seconds = interval() if seconds is None else seconds
         self.file = self.folder / "state.safetensors"
         self.saved_at = time.monotonic()
 

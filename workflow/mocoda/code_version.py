@@ -23,6 +23,7 @@ BOOKKEEPING = {
     "mocoda.domains.hooksweep2.film",
     "mocoda.errors",
     "mocoda.jobs",
+    "mocoda.provenance",
     "mocoda.stores",
 }
 # Data that belongs to a module's meaning.

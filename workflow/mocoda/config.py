@@ -8,7 +8,8 @@ changes laid over it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -34,6 +35,12 @@ DISTRIBUTIONS: dict[str, str | None] = {
     "mocoda_u": "uniform",
     "mocoda_p": "prioritized",
 }
+
+
+# Text that Python reads as a number which is not finite.
+NOT_FINITE = ("inf", "infinity", "nan")
+# A Gaussian component that holds fewer rows is not estimated at all (our choice).
+ROWS_PER_COMPONENT = 2
 
 
 class ConfigError(ValueError):
@@ -115,6 +122,11 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 def load(raw: Mapping[str, Any]) -> Config:
     """Check a configuration as read from YAML. Raises ConfigError with every fault in it."""
+    if not isinstance(raw, Mapping):
+        raise ConfigError(
+            "1 fault(s) in the configuration:\n"
+            f"  - expected a mapping with the keys default_scale and domains; found {raw!r}."
+        )
     faults: list[str] = []
     known = ("default_scale", "domains")
     faults += [
@@ -138,7 +150,9 @@ def load(raw: Mapping[str, Any]) -> Config:
         domains[name] = {}
         for scale, changes in scales.items():
             at = f"domains.{name}.scales.{scale}"
-            if not str(scale).replace("_", "").isalnum():
+            # Scales name folders: nothing that leads out of the project's, and the same bytes on
+            # every file system.
+            if not (str(scale).isascii() and str(scale).replace("_", "").isalnum()):
                 faults.append(f"{at}: expected a name of letters, digits and '_'.")
                 continue
             if not isinstance(changes or {}, Mapping):
@@ -151,7 +165,7 @@ def load(raw: Mapping[str, Any]) -> Config:
             if section_at is not None:
                 domains[name][str(scale)] = section_at
         faults += base_faults
-        if raw.get("default_scale") not in scales:
+        if raw.get("default_scale") not in list(scales):
             faults.append(
                 f"default_scale: {raw.get('default_scale')!r} is no scale of domain '{name}'. "
                 f"{suggestion(str(raw.get('default_scale')), map(str, scales))}"
@@ -172,7 +186,7 @@ def check_section(
     mask = section.get("fit_mask") or {}
     kind = mask.get("kind", "heuristic") if isinstance(mask, Mapping) else None
     models: list[tuple[str, Any, Any]] = [("collect_empirical", DOMAINS[domain].settings, collect)]
-    if kind in MASKS:
+    if isinstance(kind, str) and kind in MASKS:
         models.append(("fit_mask", MASKS[kind].settings, mask))
     else:
         faults.append(f"{at}.fit_mask.kind: {kind!r} is no mask. {suggestion(str(kind), MASKS)}")
@@ -194,15 +208,57 @@ def check_section(
                 f"{at}.seeds: expected different whole numbers from 0 on; "
                 f"found {list(config.seeds)}."
             )
+        faults += check_sizes(at, config)
+    faults += [
+        f"{key}: expected a finite number; found {value!r}."
+        for key, value in leaves(at, section)
+        if (isinstance(value, float) and not math.isfinite(value))
+        # Text counts too: "inf" would be read as a number.
+        or (isinstance(value, str) and value.lower().lstrip("+-") in NOT_FINITE)
+    ]
     # Even where other settings are at fault, so that all faults are told in one go.
     with suppress(ValidationError):
         faults += check_names(at, TableSettings.model_validate(section.get("tables")))
     return (None if faults else config), faults
 
 
+def leaves(at: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Each value below a section that is no mapping or list, with its key."""
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from leaves(f"{at}.{key}", below)
+    elif isinstance(value, list | tuple):
+        for number, below in enumerate(value):
+            yield from leaves(f"{at}.{number}", below)
+    else:
+        yield at, value
+
+
+def check_sizes(at: str, config: DomainConfig) -> list[str]:
+    """Faults in sizes that only show when settings are seen together."""
+    faults = [
+        f"{key}: expected a width of at least 1; found {value!r}."
+        for key, value in leaves(at, config.model_dump())
+        if "hidden" in key.rpartition(".")[0].rpartition(".")[2] and value < 1
+    ]
+    components = config.fit_gmm_parents.components
+    rows = config.collect_empirical.get("transitions")
+    if isinstance(rows, int) and rows < ROWS_PER_COMPONENT * components:
+        faults.append(
+            f"{at}.collect_empirical.transitions: expected at least "
+            f"{ROWS_PER_COMPONENT * components} rows for the {components} components of "
+            f"fit_gmm_parents; found {rows}."
+        )
+    return faults
+
+
 def check_names(at: str, tables: TableSettings) -> list[str]:
     """Faults in the names of agents, distributions and dynamics of the table."""
     faults = []
+    for name, values in (("agents", tables.agents), ("columns", tables.columns)):
+        if len(set(values)) < len(values):
+            twice = next(value for value in values if values.count(value) > 1)  # type: ignore[arg-type]
+            faults.append(f"{at}.tables.{name}: expected each once; found twice: {twice}.")
     for agent in tables.agents:
         if agent not in AGENTS:
             faults.append(f"{at}.tables.agents: '{agent}' is no agent. {suggestion(agent, AGENTS)}")

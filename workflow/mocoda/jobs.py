@@ -6,24 +6,21 @@ Every script in `workflow/scripts` is one call of `run_job`.
 from __future__ import annotations
 
 import json
-import platform
-import resource
 import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mocoda.artifacts import checksum, short_hash, write_json
+from mocoda.artifacts import short_hash, write_json
 from mocoda.checkpoints import Checkpoint
 from mocoda.errors import UserError
+from mocoda.provenance import checksums_of, describe_run, verify_inputs
 
-PACKAGES = ("mocoda", "numpy", "torch", "mujoco", "gymnasium", "scikit-learn", "zarr", "snakemake")
 STATE_FOLDER = Path(".state")
 
 
@@ -62,20 +59,12 @@ class Job:
         ]
         return (self.wildcards["domain"], self.stage, *rest)
 
-    def checkpoint(self, seconds: float = 60.0) -> Checkpoint:
+    def checkpoint(self) -> Checkpoint:
         """Where this job keeps the state it resumes from."""
-        return Checkpoint(self.state, seconds)
+        return Checkpoint(self.state)
 
     def log(self, text: str) -> None:
         print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
-
-
-def input_files(inputs: Mapping[str, Any]) -> list[Path]:
-    """All input paths that are files, in a fixed order."""
-    paths = []
-    for _, value in sorted(inputs.items()):
-        paths += [Path(p) for p in ([value] if isinstance(value, str) else list(value))]
-    return [path for path in paths if path.is_file()]
 
 
 def run_job(snakemake: Any, stage: Callable[[Job], None]) -> None:
@@ -89,7 +78,7 @@ def run_job(snakemake: Any, stage: Callable[[Job], None]) -> None:
         for k, v in snakemake.input.items()
     }
     settings = json.loads(snakemake.params.settings)
-    checksums = {str(path): checksum(path) for path in input_files(inputs)}
+    checksums = checksums_of(inputs)
     code = str(snakemake.params.code)
     work = short_hash([dict(snakemake.wildcards.items()), checksums, settings, code])
     job = Job(
@@ -108,10 +97,22 @@ def run_job(snakemake: Any, stage: Callable[[Job], None]) -> None:
         sys.stdout = sys.stderr = log
         try:
             job.log(f"{job.stage} {dict(job.wildcards)} with {job.threads} thread(s)")
+            verify_inputs(checksums)
             stage(job)
             job.log(f"done in {time.monotonic() - started:.1f} s")
             if "provenance" in job.outputs:
-                write_json(job.outputs["provenance"], describe_run(job, checksums, started))
+                description = describe_run(
+                    stage=job.stage,
+                    wildcards=job.wildcards,
+                    settings=job.settings,
+                    config_hash=job.config_hash,
+                    code=job.code,
+                    threads=job.threads,
+                    inputs=checksums,
+                    outputs=job.outputs,
+                    started=started,
+                )
+                write_json(job.outputs["provenance"], description)
             job.checkpoint().remove()
         except UserError as error:
             print(f"Error: {error}", file=log)
@@ -126,21 +127,3 @@ def run_job(snakemake: Any, stage: Callable[[Job], None]) -> None:
             raise
         finally:
             sys.stdout, sys.stderr = sys.__stdout__, terminal
-
-
-def describe_run(job: Job, checksums: Mapping[str, str], started: float) -> dict[str, Any]:
-    """What made an artefact: settings, inputs, code, packages, device, time and memory."""
-    return {
-        "stage": job.stage,
-        "wildcards": dict(job.wildcards),
-        "settings": job.settings,
-        "config_hash": job.config_hash,
-        "code_version": job.code,
-        "inputs": dict(checksums),
-        "packages": {name: version(name) for name in PACKAGES},
-        "python": platform.python_version(),
-        "device": "cuda" if torch.cuda.is_available() else f"cpu ({platform.machine()})",
-        "threads": job.threads,
-        "seconds": round(time.monotonic() - started, 2),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Protocol
 
 import torch
@@ -31,7 +31,41 @@ class Learner(Protocol):
 
 
 class NotFiniteError(ArithmeticError):
-    """A loss stopped being finite."""
+    """A loss or a parameter stopped being finite."""
+
+
+def remedy(checkpoint: Checkpoint | None) -> str:
+    """What the user can do, and where the last good state is."""
+    kept = f" The last good state is kept in {checkpoint.folder}." if checkpoint else ""
+    return f"Lower the learning rate, or set precision to fp32.{kept}"
+
+
+def rows_not_finite(batch: Any) -> str:
+    """Which rows of a batch hold a number that is not finite: `column: rows`, or that none does."""
+    if not is_dataclass(batch):
+        return "its rows are not known"
+    faults = []
+    for field in fields(batch):
+        values = getattr(batch, field.name)
+        if isinstance(values, torch.Tensor) and values.is_floating_point():
+            bad = ~torch.isfinite(values)
+            if bad.any():
+                rows = bad.reshape(len(values), -1).any(dim=1).nonzero().flatten()
+                faults.append(f"{field.name}: rows {rows[:5].tolist()} of the batch")
+    return "; ".join(faults) or "all its rows are finite"
+
+
+def finite_state(
+    learner: Learner, done: int, checkpoint: Checkpoint | None
+) -> dict[str, torch.Tensor]:
+    """The learner's state; raises NotFiniteError if a parameter in it is not finite."""
+    state = learner.state()
+    for name, value in state.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise NotFiniteError(
+                f"update {done}: the parameter '{name}' is not finite. {remedy(checkpoint)}"
+            )
+    return state
 
 
 @dataclass(frozen=True)
@@ -63,7 +97,8 @@ def train(
 
     Raises
     ------
-    NotFiniteError : a loss is not finite; names the term and the update. The last checkpoint stays.
+    NotFiniteError : a loss or parameter is not finite; names the term, the update and the rows. The
+        last checkpoint stays.
     """
     done = 0
     history: list[torch.Tensor] = []
@@ -77,9 +112,8 @@ def train(
         log(f"going on from update {done} of {updates}")
     started, logged, first = time.monotonic(), time.monotonic(), done
     while done < updates:
-        losses = []
-        for batch in list(blocks(done // block_updates))[: updates - done]:
-            losses.append(learner.update(batch))
+        batches = list(blocks(done // block_updates))[: updates - done]
+        losses = [learner.update(batch) for batch in batches]
         names = [field.name for field in fields(losses[0])]
         values = torch.stack(
             [
@@ -89,10 +123,9 @@ def train(
         )
         if not torch.isfinite(values).all():
             step, term = (~torch.isfinite(values)).nonzero()[0].tolist()
-            kept = f" The last good state is kept in {checkpoint.folder}." if checkpoint else ""
             raise NotFiniteError(
-                f"update {done + step + 1}: the term '{names[term]}' is {values[step, term]}. "
-                f"Lower the learning rate, or set precision to fp32.{kept}"
+                f"update {done + step + 1}: the term '{names[term]}' is {values[step, term]}; "
+                f"{rows_not_finite(batches[step])}. {remedy(checkpoint)}"
             )
         done += len(losses)
         history.append(torch.cat([torch.tensor([float(done)]), values.mean(dim=0).cpu()]))
@@ -100,7 +133,7 @@ def train(
         if checkpoint and (checkpoint.due and done < updates) and not stop:
             checkpoint.save(
                 {
-                    **learner.state(),
+                    **finite_state(learner, done, checkpoint),
                     "loop.updates": torch.tensor(done),
                     "loop.history": torch.stack(history),
                 }
@@ -116,6 +149,7 @@ def train(
             log(f"update {done}/{updates}, {rate:.0f}/s, {left:.0f} s left: {metrics}")
         if stop:
             break
+    finite_state(learner, done, checkpoint)
     table = torch.stack(history) if history else torch.zeros(0, len(names) + 1)
     return Progress(
         updates=done,

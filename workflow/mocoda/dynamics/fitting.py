@@ -84,7 +84,8 @@ class DynamicsLearner:
             )
             for name, network in model.architecture.networks.items()
         }
-        self.best_score = torch.tensor(float("inf"))
+        # Finite, because a state that is saved is checked to be.
+        self.best_score = torch.tensor(torch.finfo(torch.float32).max)
         self.best = model.tensors()
         self.waited = 0
         self.scores: list[tuple[float, float, float]] = []

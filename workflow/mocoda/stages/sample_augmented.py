@@ -130,6 +130,8 @@ def sample_augmented(job: Job) -> None:
     counted = job.state / "counts.json"
     # By shard, so that the shard a kill came in is not counted twice.
     by_shard: dict[str, dict[str, int]] = read_json(counted) if writer.next_shard else {}
+    if writer.next_shard:
+        job.log(f"going on from shard {writer.next_shard} of {writer.shards}")
     for shard in range(writer.next_shard, writer.shards):
         start, stop = writer.bounds(shard)
         # Parents do not depend on the dynamics: the same stream for all, so that columns of a

@@ -257,10 +257,8 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
             logged = now
             rate = collected / (now - started)
             left = max(0.0, (settings.transitions - collected) / rate)
-            log(
-                f"{collected} rows, {rate:.0f}/s, {left:.0f} s left; "
-                f"{episodes} of {attempted} episodes kept"
-            )
+            kept_share = f"{episodes} of {attempted} episodes kept"
+            log(f"{collected} rows, {rate:.0f}/s, {left:.0f} s left; {kept_share}")
     rows = concatenate(parts).take(slice(0, settings.transitions))
     rows.truncated[-1] = True  # the last episode is cut to give exactly that many rows
     facts = {
