@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import pytest
 import torch
 from spine_examples import ACTION, DOMAIN, OBSERVATION, logged_rows
 
+from mocoda import batches
 from mocoda.agents.base import Batch
 from mocoda.batches import BatchSource, Table, load_table, make_actor
 from mocoda.errors import UserError
-from mocoda.stores import write_transitions
+from mocoda.stores import read_columns, write_transitions
 from mocoda.transitions import Provenance, Transitions
 
 Paths = tuple[Path, Path]
@@ -52,9 +54,15 @@ def test_emp_is_the_logged_rows_bit_for_bit(stores: dict[str, Paths], real: Tran
     assert table.rows.numpy().tobytes() == packed(real).tobytes()
 
 
+@pytest.mark.parametrize("chunk_rows", [1000, 70, 33])
 def test_augmented_data_hold_all_real_rows_and_the_chosen_generated_ones(
-    stores: dict[str, Paths], real: Transitions, generated: Transitions
+    stores: dict[str, Paths],
+    real: Transitions,
+    generated: Transitions,
+    monkeypatch: pytest.MonkeyPatch,
+    chunk_rows: int,
 ) -> None:
+    monkeypatch.setattr(batches, "read_columns", partial(read_columns, chunk_rows=chunk_rows))
     chosen = np.sort(np.random.default_rng(0).permutation(240)[:97])
     table = load_table(DOMAIN, 0, stores["real"], stores["generated"], chosen)
     assert (table.real, table.generated) == (60, 97)
@@ -96,9 +104,9 @@ def table(stores: dict[str, Paths]) -> Table:
     return load_table(DOMAIN, 0, stores["real"], stores["generated"])
 
 
-def joined(batches: list[Batch]) -> dict[str, torch.Tensor]:
+def joined(parts: list[Batch]) -> dict[str, torch.Tensor]:
     return {
-        name: torch.cat([getattr(batch, name) for batch in batches])
+        name: torch.cat([getattr(batch, name) for batch in parts])
         for name in ("input", "action", "reward", "next_input", "not_terminated")
     }
 
@@ -106,9 +114,9 @@ def joined(batches: list[Batch]) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("goals", ["batch", "dataset"])
 def test_labels_are_the_domains(table: Table, goals: str) -> None:
     """Agents read x and y of both goals; with the z of all goals the reward is computed anew."""
-    batches = list(source(table, goals).block(4, [100, 28]))
-    assert [len(batch.reward) for batch in batches] == [100, 28]
-    rows = joined(batches)
+    blocks = list(source(table, goals).block(4, [100, 28]))
+    assert [len(batch.reward) for batch in blocks] == [100, 28]
+    rows = joined(blocks)
     width = OBSERVATION + len(DOMAIN.agent_goal_columns)
     assert rows["input"].shape == rows["next_input"].shape == (128, width)
     assert rows["action"].shape == (128, ACTION)

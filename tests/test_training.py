@@ -154,7 +154,7 @@ def test_a_loss_that_is_not_finite_names_term_and_update_and_keeps_the_checkpoin
     with pytest.raises(NotFiniteError) as caught:
         run(Walker(break_at=27), checkpoint)
     text = str(caught.value)
-    assert text.startswith("update 27: the term 'size' is inf.")
+    assert text.startswith("update 27: the term 'size' is inf")
     assert "Lower the learning rate" in text
     assert str(tmp_path) in text
     kept = checkpoint.load()

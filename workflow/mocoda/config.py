@@ -39,8 +39,6 @@ DISTRIBUTIONS: dict[str, str | None] = {
 
 # Text that Python reads as a number which is not finite.
 NOT_FINITE = ("inf", "infinity", "nan")
-# A Gaussian component that holds fewer rows is not estimated at all (our choice).
-ROWS_PER_COMPONENT = 2
 
 
 class ConfigError(ValueError):
@@ -123,10 +121,8 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 def load(raw: Mapping[str, Any]) -> Config:
     """Check a configuration as read from YAML. Raises ConfigError with every fault in it."""
     if not isinstance(raw, Mapping):
-        raise ConfigError(
-            "1 fault(s) in the configuration:\n"
-            f"  - expected a mapping with the keys default_scale and domains; found {raw!r}."
-        )
+        text = f"expected the keys default_scale and domains; found {raw!r}."
+        raise ConfigError(f"1 fault(s) in the configuration:\n  - {text}")
     faults: list[str] = []
     known = ("default_scale", "domains")
     faults += [
@@ -150,8 +146,7 @@ def load(raw: Mapping[str, Any]) -> Config:
         domains[name] = {}
         for scale, changes in scales.items():
             at = f"domains.{name}.scales.{scale}"
-            # Scales name folders: nothing that leads out of the project's, and the same bytes on
-            # every file system.
+            # Scales name folders, which must stay within the project's.
             if not (str(scale).isascii() and str(scale).replace("_", "").isalnum()):
                 faults.append(f"{at}: expected a name of letters, digits and '_'.")
                 continue
@@ -181,7 +176,7 @@ def check_section(
 ) -> tuple[DomainConfig | None, list[str]]:
     """A domain's settings, or the faults in them (each led by its key)."""
     faults: list[str] = []
-    section = dict(section)
+    written, section = section, dict(section)
     collect = section.get("collect_empirical") or {}
     mask = section.get("fit_mask") or {}
     kind = mask.get("kind", "heuristic") if isinstance(mask, Mapping) else None
@@ -211,9 +206,8 @@ def check_section(
         faults += check_sizes(at, config)
     faults += [
         f"{key}: expected a finite number; found {value!r}."
-        for key, value in leaves(at, section)
+        for key, value in leaves(at, written)
         if (isinstance(value, float) and not math.isfinite(value))
-        # Text counts too: "inf" would be read as a number.
         or (isinstance(value, str) and value.lower().lstrip("+-") in NOT_FINITE)
     ]
     # Even where other settings are at fault, so that all faults are told in one go.
@@ -241,13 +235,12 @@ def check_sizes(at: str, config: DomainConfig) -> list[str]:
         for key, value in leaves(at, config.model_dump())
         if "hidden" in key.rpartition(".")[0].rpartition(".")[2] and value < 1
     ]
-    components = config.fit_gmm_parents.components
+    least = 2 * config.fit_gmm_parents.components
     rows = config.collect_empirical.get("transitions")
-    if isinstance(rows, int) and rows < ROWS_PER_COMPONENT * components:
+    if isinstance(rows, int) and rows < least:
         faults.append(
-            f"{at}.collect_empirical.transitions: expected at least "
-            f"{ROWS_PER_COMPONENT * components} rows for the {components} components of "
-            f"fit_gmm_parents; found {rows}."
+            f"{at}.collect_empirical.transitions: expected at least {least}, 2 for each of "
+            f"fit_gmm_parents.components; found {rows}."
         )
     return faults
 
@@ -257,7 +250,7 @@ def check_names(at: str, tables: TableSettings) -> list[str]:
     faults = []
     for name, values in (("agents", tables.agents), ("columns", tables.columns)):
         if len(set(values)) < len(values):
-            twice = next(value for value in values if values.count(value) > 1)  # type: ignore[arg-type]
+            twice = next(value for value in values if values.count(value) > 1)
             faults.append(f"{at}.tables.{name}: expected each once; found twice: {twice}.")
     for agent in tables.agents:
         if agent not in AGENTS:

@@ -135,11 +135,27 @@ def write_transitions(
 
 
 def array_of(group: zarr.Group, name: str) -> zarr.Array:
-    """A column of a store."""
-    array = group[name]
-    if not isinstance(array, zarr.Array):
-        raise UserError(name, expected="a Zarr array", found="a group")
-    return array
+    """A column of a store; raises UserError if it is no plain array of the column's dtype.
+
+    Its chunks are not read before that is known: no codec runs that `TransitionWriter` did not ask
+    for, and no objects are made.
+    """
+    expected = np.dtype(COLUMNS[name])
+    try:
+        array: Any = group[name]
+        codecs = [codec.to_dict()["name"] for codec in array.metadata.codecs]
+        found = f"dtype {array.dtype} with the codecs {codecs}"
+    except Exception as error:  # zarr has no base class for what broken metadata raises
+        found = f"{type(error).__name__}: {error}"
+    else:
+        if isinstance(array, zarr.Array) and array.dtype == expected and codecs == ["bytes"]:
+            return array
+    raise UserError(
+        f"{group.store_path}, column '{name}'",
+        expected=f"a Zarr array of dtype {expected} with the codecs ['bytes']",
+        found=found,
+        remedy="Delete the store and its manifest, then run the same command again.",
+    )
 
 
 def open_group(folder: Path | str) -> zarr.Group:
@@ -160,7 +176,8 @@ def open_group(folder: Path | str) -> zarr.Group:
 def verify(manifest: Path | str, folder: Path | str) -> dict[str, Any]:
     """Check every file of a store against its manifest and return the manifest.
 
-    Raises UserError that names the first missing, truncated or altered file.
+    Raises UserError that names the first missing, truncated, altered or unlisted file, or the
+    column that is not as long as the manifest says.
     """
     folder = Path(folder)
     listed = read_json(manifest)
@@ -168,13 +185,20 @@ def verify(manifest: Path | str, folder: Path | str) -> dict[str, Any]:
         (listed.get("format"), listed.get("version")) if isinstance(listed, dict) else (None, None)
     )
     remedy = f"Delete {folder} and {manifest}, then run the same command again."
-    if found != (FORMAT, VERSION) or not {"rows", "files"} <= set(listed):
+    if found != (FORMAT, VERSION) or not is_complete(listed):
+        broken = ", with missing or mistyped entries" if found == (FORMAT, VERSION) else ""
         raise UserError(
             manifest,
             expected=f"a manifest of format {FORMAT}, version {VERSION}",
-            found=f"format {found[0]}, version {found[1]}",
+            found=f"format {found[0]}, version {found[1]}{broken}",
             remedy=remedy,
         )
+    # An unlisted chunk would be read too, in place of one that holds zeros only and has no file.
+    for file in sorted((folder / STORE).rglob("*")):
+        if file.is_file() and file.relative_to(folder).as_posix() not in listed["files"]:
+            raise UserError(
+                file, expected="files that the manifest lists", found="another", remedy=remedy
+            )
     for name, entry in listed["files"].items():
         file = folder / name
         if not file.is_file():
@@ -193,7 +217,32 @@ def verify(manifest: Path | str, folder: Path | str) -> dict[str, Any]:
                 found="other contents",
                 remedy=remedy,
             )
+    group = open_group(folder)
+    for name in COLUMNS:
+        shape = array_of(group, name).shape
+        if shape[0] != listed["rows"]:
+            raise UserError(
+                f"{folder / STORE}, column '{name}'",
+                expected=f"the {listed['rows']} rows of {manifest}",
+                found=f"{shape[0]} rows",
+                remedy=remedy,
+            )
     return listed
+
+
+def is_complete(listed: dict[str, Any]) -> bool:
+    """Whether a manifest of the right version has what `verify` reads, in the right types."""
+    files = listed.get("files")
+    return (
+        type(listed.get("rows")) is int
+        and isinstance(files, dict)
+        and all(
+            isinstance(entry, dict)
+            and isinstance(entry.get("bytes"), int)
+            and isinstance(entry.get("sha256"), str)
+            for entry in files.values()
+        )
+    )
 
 
 def read_transitions(manifest: Path | str, folder: Path | str) -> Transitions:

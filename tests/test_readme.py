@@ -1,0 +1,70 @@
+"""What the README shows can be typed: its commands, its code, its links and pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from spine_examples import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.S)
+LINES = [
+    line.split("#")[0].strip()
+    for language, block in BLOCKS
+    if language == "sh"
+    for line in block.splitlines()
+    if line.strip() and not line.startswith("#")
+]
+SNAKEMAKE = [line for line in LINES if line.startswith("snakemake ") and "--profile" not in line]
+MAKE = [line for line in LINES if line.startswith("make ")]
+
+
+def test_the_readme_has_its_two_commands() -> None:
+    assert {"make tables", "make test"} <= set(MAKE)
+    assert "snakemake --cores 8 results/hooksweep2/tables.csv" in SNAKEMAKE
+
+
+@pytest.mark.parametrize("line", MAKE)
+def test_make_knows_the_command(line: str) -> None:
+    """A dry run: the target exists and its recipe can be written down."""
+    if shutil.which("make") is None:
+        pytest.skip("no make here")
+    done = subprocess.run(
+        [*shlex.split(line), "--dry-run"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("line", SNAKEMAKE)
+def test_snakemake_can_plan_the_command(line: str, tmp_path: Path) -> None:
+    """A dry run in an empty folder: all stages from the beginning."""
+    words = [word for word in shlex.split(line)[1:] if word != "--unlock"]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+    command += ["--directory", str(tmp_path), "--dry-run", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert "train_offline_agent" in told
+
+
+@pytest.mark.parametrize("block", [block for language, block in BLOCKS if language == "python"])
+def test_the_code_runs(block: str) -> None:
+    subprocess.run([sys.executable, "-c", block], check=True)
+
+
+def test_links_and_pictures_are_there() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert links
+    missing = [link for link in links if "://" not in link and not (REPOSITORY / link).exists()]
+    assert not missing
