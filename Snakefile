@@ -15,7 +15,7 @@ min_version("9.10")
 
 
 # The configuration lies beside this file, wherever the run's folder is (--directory).
-configfile: str(Path(workflow.basedir) / "config.yaml")
+configfile: str(Path(str(workflow.current_basedir)) / "config.yaml")
 
 
 try:

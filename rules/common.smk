@@ -57,12 +57,23 @@ def shown_selections(wildcards):
     ]
 
 
-def dynamics_cards(wildcards):
-    """The cards of all dynamics models of a table."""
+def shown_augmented(wildcards):
+    """The generated rows of the first seed that the pictures show, if the table has any."""
+    columns = paths.section(CONFIG, wildcards).tables.columns
+    if all(c.dynamics != "locally_factored" for c in columns):
+        return {}
+    return {
+        "augmented_store": shown_data("augmented/locally_factored/store")(wildcards),
+        "augmented_manifest": shown_data("augmented/locally_factored/manifest.json")(wildcards),
+    }
+
+
+def dynamics_errors(wildcards):
+    """The reports of all dynamics models of a table."""
     settings = paths.section(CONFIG, wildcards)
     used = {c.dynamics for c in settings.tables.columns if c.dynamics != "none"}
     return expand(
-        f"{DATA}/dynamics/{{dynamics}}/card.json",
+        f"{DATA}/report/{{dynamics}}/errors.json",
         domain=wildcards.domain,
         scale=wildcards.scale,
         seed=settings.seeds[:1] if settings.shared_data else settings.seeds,

@@ -1,11 +1,11 @@
 rule figures:
     input:
+        unpack(shown_augmented),
         csv=f"{RESULTS}/tables.csv",
         episodes=runs_of("episodes.parquet"),
-        dynamics_cards=dynamics_cards,
+        dynamics_errors=dynamics_errors,
         store=shown_data("empirical/store"),
         manifest=shown_data("empirical/manifest.json"),
-        augmented_store=shown_data("augmented/locally_factored/store"),
         selections=shown_selections,
     output:
         folder=directory(f"{RESULTS}/figures"),

@@ -46,4 +46,4 @@ rule default_scale:
     shell:
         "(cp {input.csv} {output.csv} && cp {input.markdown} {output.markdown}"
         " && cp {input.episodes} {output.episodes} && cp -r {input.figures} {output.figures}"
-        " && cp {input.films}/*.gif {output.figures}/ || true) > {log} 2>&1"
+        " && {{ cp {input.films}/* {output.figures}/ || true; }}) > {log} 2>&1"

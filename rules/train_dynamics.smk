@@ -4,8 +4,6 @@ rule train_dynamics:
         manifest=f"{DATA}/empirical/manifest.json",
         mask=f"{DATA}/mask/mask.safetensors",
         mask_card=f"{DATA}/mask/card.json",
-        oracle_store="data/{domain}/{scale}/oracle/store",
-        oracle_manifest="data/{domain}/{scale}/oracle/manifest.json",
     output:
         dynamics=f"{DATA}/dynamics/{{dynamics}}/dynamics.safetensors",
         card=f"{DATA}/dynamics/{{dynamics}}/card.json",
@@ -23,3 +21,32 @@ rule train_dynamics:
         code=code_of("train_dynamics"),
     script:
         "../workflow/scripts/train_dynamics.py"
+
+
+# Apart from the training, so that the oracle's rows, which only measure, rerun nothing.
+rule report_dynamics:
+    input:
+        store=f"{DATA}/empirical/store",
+        manifest=f"{DATA}/empirical/manifest.json",
+        mask=f"{DATA}/mask/mask.safetensors",
+        mask_card=f"{DATA}/mask/card.json",
+        dynamics=f"{DATA}/dynamics/{{dynamics}}/dynamics.safetensors",
+        dynamics_card=f"{DATA}/dynamics/{{dynamics}}/card.json",
+        oracle_store="data/{domain}/{scale}/oracle/store",
+        oracle_manifest="data/{domain}/{scale}/oracle/manifest.json",
+    output:
+        errors=f"{DATA}/report/{{dynamics}}/errors.json",
+        provenance=f"{DATA}/report/{{dynamics}}/provenance.json",
+    log:
+        "logs/{domain}/{scale}/report_dynamics/{dynamics}/seed_{seed}.log",
+    conda:
+        "../envs/mocoda.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=settings_of("report_dynamics"),
+        code=code_of("report_dynamics"),
+    script:
+        "../workflow/scripts/report_dynamics.py"

@@ -59,6 +59,9 @@ def main() -> int:
     except RefusedError as reason:
         print(f"refused: {reason}", file=sys.stderr)
         return 1
+    except RuntimeError as reason:
+        print(f"failed after {time.monotonic() - started:.0f} s: {reason}", file=sys.stderr)
+        return 1
     print(f"passed in {time.monotonic() - started:.0f} s")
     return 0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from mocoda.artifacts import read_tensors, write_tensors
+from mocoda.artifacts import read_json, read_tensors, write_json, write_tensors
 from mocoda.errors import UserError
 
 
@@ -30,7 +30,10 @@ class Checkpoint:
         self.folder = Path(folder)
         self.seconds = interval() if seconds is None else seconds
         self.file = self.folder / "state.safetensors"
-        self.saved_at = time.monotonic()
+        self.clock = self.folder / "seconds.json"
+        # Seconds that earlier, killed runs of the job worked until their last checkpoint.
+        self.earlier = float(read_json(self.clock)["seconds"]) if self.clock.exists() else 0.0
+        self.started = self.saved_at = time.monotonic()
 
     def load(self) -> dict[str, torch.Tensor] | None:
         """The last state, or None where there is none (or it is damaged: then start anew)."""
@@ -48,6 +51,7 @@ class Checkpoint:
     def save(self, state: dict[str, torch.Tensor]) -> None:
         write_tensors(self.file, state)
         self.saved_at = time.monotonic()
+        write_json(self.clock, {"seconds": self.earlier + self.saved_at - self.started})
 
     def remove(self) -> None:
         """Forget the state: the job's outputs are written."""

@@ -70,7 +70,7 @@ def parse(path: Path) -> tuple[str, frozenset[str]]:
             and isinstance(body[0].value.value, str)
         ):
             body[0].value.value = ""
-    return ast.dump(tree), frozenset(imports)
+    return ast.unparse(tree), frozenset(imports)
 
 
 def modules_used(*names: str) -> list[str]:
@@ -80,7 +80,7 @@ def modules_used(*names: str) -> list[str]:
     while waiting:
         name = waiting.pop()
         path = module_file(name)
-        if name in seen or path is None or name in BOOKKEEPING:
+        if name in seen or path is None or (name in BOOKKEEPING and name not in names):
             continue
         seen.add(name)
         waiting.extend(parse(path)[1])
@@ -90,6 +90,9 @@ def modules_used(*names: str) -> list[str]:
 def code_version(*names: str) -> str:
     """12 hexadecimal digits for the code of the named modules and what they import."""
     digest = hashlib.sha256()
+    unknown = [name for name in names if module_file(name) is None]
+    if unknown:
+        raise ValueError(f"no module {unknown[0]}: a variant's name must be its module's")
     for name in modules_used(*names):
         path = module_file(name)
         if path is not None:

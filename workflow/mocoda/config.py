@@ -61,6 +61,7 @@ class TableSettings(Strict):
 
     agents: tuple[str, ...] = Field(min_length=1, description="Rows of the table.")
     columns: tuple[Column, ...] = Field(min_length=1, description="Columns of the table.")
+    notes: tuple[str, ...] = Field((), description="Sentences said beneath the table.")
 
 
 RebalanceConfig = create_model(
@@ -147,8 +148,9 @@ def load(raw: Mapping[str, Any]) -> Config:
         for scale, changes in scales.items():
             at = f"domains.{name}.scales.{scale}"
             # Scales name folders, which must stay within the project's.
-            if not (str(scale).isascii() and str(scale).replace("_", "").isalnum()):
-                faults.append(f"{at}: expected a name of letters, digits and '_'.")
+            named = str(scale).isascii() and str(scale).replace("_", "").isalnum()
+            if not named or scale == "figures":
+                faults.append(f"{at}: expected a name of letters, digits and '_', not 'figures'.")
                 continue
             if not isinstance(changes or {}, Mapping):
                 faults.append(f"{at}: expected settings by stage; found {changes!r}.")
@@ -168,7 +170,7 @@ def load(raw: Mapping[str, Any]) -> Config:
     if faults:
         lines = "\n".join(f"  - {fault}" for fault in dict.fromkeys(faults))
         raise ConfigError(f"{len(set(faults))} fault(s) in the configuration:\n{lines}")
-    return Config(default_scale=raw["default_scale"], domains=domains)
+    return Config(default_scale=str(raw["default_scale"]), domains=domains)
 
 
 def check_section(
@@ -180,6 +182,9 @@ def check_section(
     collect = section.get("collect_empirical") or {}
     mask = section.get("fit_mask") or {}
     kind = mask.get("kind", "heuristic") if isinstance(mask, Mapping) else None
+    if isinstance(mask, Mapping):
+        # A scale that changes the kind inherits the other kind's settings: they are dropped.
+        mask = {key: value for key, value in mask.items() if key not in foreign_mask_keys(kind)}
     models: list[tuple[str, Any, Any]] = [("collect_empirical", DOMAINS[domain].settings, collect)]
     if isinstance(kind, str) and kind in MASKS:
         models.append(("fit_mask", MASKS[kind].settings, mask))
@@ -216,6 +221,13 @@ def check_section(
     return (None if faults else config), faults
 
 
+def foreign_mask_keys(kind: object) -> set[str]:
+    """Settings that other kinds of mask have and this one has not."""
+    fields = {name: set(variant.settings.model_fields) for name, variant in MASKS.items()}
+    own = fields.get(str(kind), set())
+    return set().union(*fields.values()) - own if own else set()
+
+
 def leaves(at: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Each value below a section that is no mapping or list, with its key."""
     if isinstance(value, Mapping):
@@ -235,6 +247,13 @@ def check_sizes(at: str, config: DomainConfig) -> list[str]:
         for key, value in leaves(at, config.model_dump())
         if "hidden" in key.rpartition(".")[0].rpartition(".")[2] and value < 1
     ]
+    if isinstance(config.collect_empirical.get("transitions"), int):
+        real = config.collect_empirical["transitions"]
+        if config.sample_augmented.generated_rows(real) < 1:
+            faults.append(
+                f"{at}.sample_augmented.generated_per_real: expected at least one generated row; "
+                f"found {config.sample_augmented.generated_per_real} of {real} real rows."
+            )
     least = 2 * config.fit_gmm_parents.components
     rows = config.collect_empirical.get("transitions")
     if isinstance(rows, int) and rows < least:

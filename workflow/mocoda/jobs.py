@@ -98,6 +98,8 @@ def run_job(snakemake: Any, stage: Callable[[Job], None]) -> None:
         try:
             job.log(f"{job.stage} {dict(job.wildcards)} with {job.threads} thread(s)")
             verify_inputs(checksums)
+            # The provenance counts the time of killed runs too.
+            earlier = job.checkpoint().earlier
             stage(job)
             job.log(f"done in {time.monotonic() - started:.1f} s")
             if "provenance" in job.outputs:
@@ -110,7 +112,7 @@ def run_job(snakemake: Any, stage: Callable[[Job], None]) -> None:
                     threads=job.threads,
                     inputs=checksums,
                     outputs=job.outputs,
-                    started=started,
+                    started=started - earlier,
                 )
                 write_json(job.outputs["provenance"], description)
             job.checkpoint().remove()

@@ -13,7 +13,7 @@ from typing import Any
 from mocoda.artifacts import checksum, read_json
 from mocoda.errors import UserError
 
-PACKAGES = ("mocoda", "numpy", "torch", "mujoco", "gymnasium", "scikit-learn", "zarr", "snakemake")
+PACKAGES = ("mocoda", "numpy", "torch", "mujoco", "gymnasium", "zarr", "snakemake")
 
 
 def files_of(paths: Mapping[str, Any]) -> list[Path]:

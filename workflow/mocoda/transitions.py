@@ -85,11 +85,12 @@ def check(
     that say nothing about the dynamics because nothing in them varies.
     """
     observation = rows.observation
-    if not isinstance(observation, np.ndarray) or observation.ndim != 2:
+    if isinstance(observation, np.ndarray) and observation.ndim == 0:
         raise UserError(
             f"{where}, column 'observation'",
-            expected="a NumPy array of 2 dimension(s)",
-            found=f"shape {np.shape(observation)}",
+            expected="2 dimension(s)",
+            found="a single value",
+            remedy="Give one row for each transition.",
         )
     if len(rows) == 0:
         raise UserError(

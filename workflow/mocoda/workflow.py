@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from mocoda.artifacts import canonical_json
-from mocoda.code_version import code_version
+from mocoda.code_version import code_version, module_file
 from mocoda.config import DISTRIBUTIONS, Config, DomainConfig
 from mocoda.masks import MASKS
 
@@ -53,7 +53,7 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
             "seeds": list(settings.seeds),
             "shared_data": settings.shared_data,
         }
-    elif stage == "film":
+    elif stage in ("film", "report_dynamics"):
         found = {}
     elif not isinstance(found, dict):
         found = found.model_dump(mode="json")
@@ -63,10 +63,16 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
 def stage_code(config: Config, stage: str, wildcards: Any) -> str:
     """The version of the code that a job runs: its stage, its domain and its variants."""
     names = [f"mocoda.stages.{stage}", f"mocoda.domains.{wildcards.domain}"]
-    if stage in ("fit_mask", "fit_gmm_parents", "train_dynamics", "sample_augmented"):
+    if stage in (
+        "fit_mask",
+        "fit_gmm_parents",
+        "train_dynamics",
+        "report_dynamics",
+        "sample_augmented",
+    ):
         kind = section(config, wildcards).fit_mask["kind"]
         names.append(MASKS[kind].fit.__module__)
-    if stage in ("train_dynamics", "sample_augmented"):
+    if stage in ("train_dynamics", "report_dynamics", "sample_augmented"):
         names.append(f"mocoda.dynamics.{wildcards.dynamics}")
     if stage == "rebalance":
         names.append(f"mocoda.rebalance.{DISTRIBUTIONS[wildcards.distribution]}")
@@ -74,6 +80,9 @@ def stage_code(config: Config, stage: str, wildcards: Any) -> str:
         names.append(f"mocoda.agents.{wildcards.agent}")
     if stage in ("tables", "figures"):
         names = [f"mocoda.stages.{stage}"]
+    film = f"mocoda.domains.{wildcards.domain}.film"
+    if stage == "film" and module_file(film) is not None:
+        names.append(film)
     return code_version(*names)
 
 

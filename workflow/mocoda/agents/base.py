@@ -55,7 +55,7 @@ class AgentSettings(BaseModel):
         description="Transitions an update (paper: 500; 512 suits the hardware's tiles).",
     )
     critic_learning_rate: float = Field(
-        default=1e-3, gt=0, description="Adam step size of the critics (paper)."
+        default=1e-3, gt=0, description="Adam step size of the critics (paper: 1e-3)."
     )
     polyak_rate: float = Field(
         default=0.005, gt=0, le=1, description="Share of the new parameters in a target (paper)."

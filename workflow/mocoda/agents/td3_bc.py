@@ -52,7 +52,7 @@ class TD3BCSettings(AgentSettings):
         default=2.5, gt=0, description="Weight of the normalised Q, form published."
     )
     actor_learning_rate: float = Field(
-        default=1e-3, gt=0, description="Adam step size of the actor (paper)."
+        default=1e-3, gt=0, description="Adam step size of the actor (paper: 1e-3)."
     )
     smoothing_noise: float = Field(
         default=0.2, ge=0, description="Standard deviation of the target action's noise (paper)."

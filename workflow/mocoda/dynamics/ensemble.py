@@ -139,7 +139,8 @@ class GaussianEnsemble:
         inputs = torch.from_numpy(np.concatenate([observation, action], axis=1)).to(self.device)
         masks = torch.from_numpy(mask).to(self.device)
         parts = []
-        for rows, graphs in zip(inputs.float().split(CHUNK), masks.split(CHUNK), strict=True):
+        size = max(1, CHUNK // self.settings.members)
+        for rows, graphs in zip(inputs.float().split(size), masks.split(size), strict=True):
             shape = (self.settings.members, *rows.shape)
             every = graphs.expand(self.settings.members, *graphs.shape)
             mean, _ = self.predict(rows.expand(shape), every)

@@ -130,7 +130,7 @@ def fit_mixture(
             "rows for the Gaussian mixture",
             expected=f"at least {2 * settings.components} rows (2 a component)",
             found=f"{len(rows)}",
-            remedy="Collect more transitions or lower gmm.components.",
+            remedy="Collect more transitions or lower fit_gmm_parents.components.",
         )
     if len(rows) > settings.max_rows:
         rows = rows[np.sort(rng.choice(len(rows), settings.max_rows, replace=False))]

@@ -28,7 +28,10 @@ def fit(
         return fit_sampler(rows, parent_columns, settings, rng, log)
     if graphs is None:
         raise UserError(
-            "gmm.stratify", expected="the local graph of each row", found="none", remedy=""
+            "fit_gmm_parents.stratify",
+            expected="the local graph of each row",
+            found="none",
+            remedy="",
         )
     return fit_stratified(rows, graphs, parent_columns, settings, rng, log)
 

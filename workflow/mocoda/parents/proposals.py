@@ -31,13 +31,14 @@ def propose_parents(
     """n valid rows [observation, action], float64 [n, row_dim], and what was counted.
 
     The counts are `proposed`, `accepted` (before the surplus of the last block is dropped),
-    `low_density` (see `GmmSettings.density_quantile`) and one for each reason of `invalid`; a row
-    that is refused for several reasons counts for each. Actions are clipped to [-1, 1] before
-    `invalid` sees them, as the behaviour policy's are (our choice).
+    `low_density` (see `GmmSettings.density_quantile`), `actions_clipped` and one for each reason of
+    `invalid`; a row that is refused for several reasons counts for each. Actions are clipped to
+    [-1, 1] before `invalid` sees them, as the behaviour policy's are: many of its actions lie at
+    the bounds, and refusing what lies beyond would make those rare (our choice).
     Raises UserError when fewer than 0.1 % are accepted.
     """
     rows = np.empty((n, sampler.row_dim))
-    counts = {"proposed": 0, "accepted": 0, "low_density": 0}
+    counts = {"proposed": 0, "accepted": 0, "low_density": 0, "actions_clipped": 0}
     filled = 0
     while filled < n:
         share = max(counts["accepted"] / max(counts["proposed"], 1), SMALLEST_ACCEPTANCE)
@@ -47,7 +48,9 @@ def propose_parents(
         counts["proposed"] += len(block)
         counts["low_density"] += int(refused.sum())
         if clip_actions:
-            np.clip(block[:, observation_dim:], -1.0, 1.0, out=block[:, observation_dim:])
+            actions = block[:, observation_dim:]
+            counts["actions_clipped"] += int((np.abs(actions) > 1.0).any(axis=1).sum())
+            np.clip(actions, -1.0, 1.0, out=actions)
         for reason, bad in invalid(block[:, :observation_dim], block[:, observation_dim:]).items():
             counts[reason] = counts.get(reason, 0) + int(bad.sum())
             refused = refused | bad
@@ -58,7 +61,8 @@ def propose_parents(
         filled += len(taken)
         hopeless = counts["accepted"] < SMALLEST_ACCEPTANCE * counts["proposed"]
         if hopeless and counts["proposed"] >= PROPOSALS_BEFORE_GIVING_UP:
-            reasons = {k: v for k, v in counts.items() if k not in ("proposed", "accepted")}
+            told = ("proposed", "accepted", "actions_clipped")
+            reasons = {k: v for k, v in counts.items() if k not in told}
             raise UserError(
                 where,
                 expected=f"at least {SMALLEST_ACCEPTANCE:.1%} valid proposals",

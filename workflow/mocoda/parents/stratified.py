@@ -126,6 +126,6 @@ def fit_stratified(
             "stratified parents",
             expected=f"at least {2 * rows.shape[1]} rows of some local graph",
             found=f"{len(rows)} rows",
-            remedy="Collect more transitions or set gmm.stratify to false.",
+            remedy="Collect more transitions or set fit_gmm_parents.stratify to false.",
         )
     return StratifiedParents(tuple(strata))

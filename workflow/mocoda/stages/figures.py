@@ -10,7 +10,7 @@ import pandas as pd
 from mocoda import figures
 from mocoda.artifacts import read_json, read_tensors
 from mocoda.jobs import Job
-from mocoda.stores import read_columns, read_transitions
+from mocoda.stores import read_columns, read_transitions, verify
 from mocoda.tables import read_runs
 from mocoda.tables.names import display
 
@@ -25,23 +25,25 @@ def draw_figures(job: Job) -> None:
     folder = Path(job.outputs["folder"])
     draw_data(job, folder)
     runs = read_runs(job.inputs["episodes"])
-    figures.save(figures.curves(runs.curves), folder / "curves.png")
+    if not runs.curves.empty:
+        figures.save(figures.curves(runs.curves), folder / "curves.png")
     figures.save(figures.bars(pd.read_csv(job.inputs["csv"])), folder / "results.png")
     errors = [
         {
-            "dynamics": read_json(file)["dynamics"],
+            "dynamics": Path(file).parent.name,
             "seed": Path(file).parent.parent.parent.name.removeprefix("seed_"),
             "data": data,
             "object": name,
             "rmse_mm": 1000 * entry["position"],
         }
-        for file in job.inputs["dynamics_cards"]
-        for data, report in read_json(file)["errors"].items()
+        for file in job.inputs["dynamics_errors"]
+        for data, report in read_json(file).items()
         for name, entry in report.items()
         if "position" in entry
     ]
-    figure = figures.dynamics_errors(pd.DataFrame(errors))
-    figures.save(figure, folder / "dynamics_errors.png")
+    if errors:
+        figure = figures.dynamics_errors(pd.DataFrame(errors))
+        figures.save(figure, folder / "dynamics_errors.png")
 
 
 def draw_data(job: Job, folder: Path) -> None:
@@ -49,6 +51,15 @@ def draw_data(job: Job, folder: Path) -> None:
     rows = read_transitions(job.inputs["manifest"], job.inputs["store"])
     figures.save(figures.data_card(rows.observation, rows.goal), folder / "data_card.png")
     shown = {display("emp"): rows.observation[:SHOWN, BOX_COLUMNS]}
+    if "augmented_store" in job.inputs:
+        verify(job.inputs["augmented_manifest"], job.inputs["augmented_store"])
+        shown |= draw_generated(job)
+    figures.save(figures.coverage(shown), folder / "coverage.png")
+
+
+def draw_generated(job: Job) -> dict[str, np.ndarray]:
+    """Box positions [n, 4] of the rows that each distribution takes, by display name."""
+    shown = {}
     boxes = np.concatenate(
         [
             part[0][:, BOX_COLUMNS]
@@ -59,4 +70,4 @@ def draw_data(job: Job, folder: Path) -> None:
         chosen = read_tensors(file)["rows"].numpy()[:SHOWN]
         name = Path(file).parent.parent.name
         shown[display(name)] = boxes[chosen]
-    figures.save(figures.coverage(shown), folder / "coverage.png")
+    return shown

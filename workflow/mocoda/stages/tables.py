@@ -7,20 +7,37 @@ from typing import Any
 
 import pandas as pd
 
-from mocoda.artifacts import atomic_path, read_json
+from mocoda.artifacts import atomic_path, read_json, short_hash
 from mocoda.jobs import Job
 from mocoda.tables import RunKey, read_runs, table3, tables_markdown
 
 
-def with_provenance(key: RunKey, card: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A run's card with its seconds (training and evaluation), settings hash and code version."""
+def lineage(file: Path, found: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Settings hash and code version of each stage that a file comes from, by stage.
+
+    Follows the provenance beside each artefact back to the empirical data. The oracle is left out:
+    nothing is trained on it.
+    """
+    for record in sorted(file.parent.glob("*provenance.json")):
+        facts = read_json(record)
+        stage = facts["stage"]
+        if file.name in facts["outputs"] and stage != "collect_oracle" and stage not in found:
+            found[stage] = (facts["config_hash"], facts["code_version"])
+            for source in facts["inputs"]:
+                lineage(Path(source), found)
+    return found
+
+
+def with_provenance(card: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A run's card with its seconds (training and evaluation) and hashes of its whole chain."""
     training = read_json(folder / "provenance.json")
     evaluation = read_json(folder / "evaluation_provenance.json")
+    chain = lineage(folder / "episodes.parquet", {})
     return {
         **card,
         "seconds": training["seconds"] + evaluation["seconds"],
-        "config_hash": training["config_hash"],
-        "code_version": training["code_version"],
+        "config_hash": short_hash({stage: settings for stage, (settings, _) in chain.items()}),
+        "code_version": short_hash({stage: code for stage, (_, code) in chain.items()}),
     }
 
 
@@ -36,7 +53,7 @@ def tables(job: Job) -> None:
         folders[RunKey(row["agent"], row["distribution"], row["dynamics"], int(row["seed"]))] = (
             file.parent
         )
-    cards = {key: with_provenance(key, card, folders[key]) for key, card in runs.cards.items()}
+    cards = {key: with_provenance(card, folders[key]) for key, card in runs.cards.items()}
     oracle = read_json(job.inputs["oracle_card"])
     cells = [
         (agent, column["distribution"], column["dynamics"])
@@ -53,6 +70,7 @@ def tables(job: Job) -> None:
     )
     notes = [
         "Policies: the final checkpoint of each run, never the best one.",
+        *job.settings["notes"],
         "A seed is a whole chain: its own data, parents, dynamics and agent."
         if not job.settings["shared_data"]
         else "All seeds share the data, parents and dynamics of the first, as in the paper.",

@@ -108,7 +108,7 @@ class Snapshots:
     ) -> None:
         self.agent, self.folder = agent, checkpoint.folder / "snapshots"
         before = planned - updates
-        marks = [before + round(updates * (i + 1) / count) for i in range(count)]
+        marks = [before + max(1, round(updates * (i + 1) / count)) for i in range(count)]
         # A snapshot is taken at the end of the block that reaches its mark.
         self.marks = sorted({min(-(-m // BLOCK_UPDATES) * BLOCK_UPDATES, planned) for m in marks})
         self.before = before

@@ -43,7 +43,7 @@ def tables_markdown(frame: pd.DataFrame, notes: Sequence[str] = ()) -> str:
 
 def _headline(trained: pd.DataFrame) -> str:
     if not trained["reduced"].any():
-        return "At least the paper's sizes throughout."
+        return "Updates, rows and seeds are at least the paper's throughout."
     paper = TABLE_3_SIZES
     updates = " or ".join(f"{int(count):,}" for count in sorted(trained["updates"].unique()))
     some = "" if trained["reduced"].all() else " (some cells; see the sizes)"

@@ -106,7 +106,7 @@ def film(policy: Policy | None, seed: int, path: str | Path, *, steps: int = tas
         "film of hooksweep2",
         expected="a working renderer (EGL or OSMesa)",
         found="; ".join(faults),
-        remedy="Install libegl1 or libosmesa6, or leave films out of the configuration.",
+        remedy="Install libegl1 or libosmesa6; the tables need no films.",
     )
 
 

@@ -1,64 +1,26 @@
-"""Data sets that cannot be transitions, or are too poor to learn from: refused by column and row."""
+"""Rows that do not make up episodes, or too little to learn from: refused by row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from faults.planted import contents, refused
-from spine_examples import ACTION, DOMAIN, OBSERVATION, logged_rows
+from spine_examples import DOMAIN, logged_rows
 
+from faults.planted import contents, refused
+from faults.rows import ROWS, Fault, cell, checked, order, whole
 from mocoda.dynamics.fitting import split_episodes
 from mocoda.errors import UserError
 from mocoda.parents.expectation_maximisation import fit_mixture
 from mocoda.parents.settings import GmmSettings
 from mocoda.stores import write_transitions
-from mocoda.transitions import COLUMNS, Transitions, check, concatenate
+from mocoda.transitions import Transitions, concatenate
 
-ROWS = 40  # four episodes of ten steps
-
-
-@dataclass(frozen=True)
-class Fault:
-    name: str
-    plant: Callable[[Transitions], Transitions]
-    where: str
-    expected: str
-    found: str
-    remedy: str
-
-
-def cell(column: str, row: int, value: object) -> Callable[[Transitions], Transitions]:
-    """Put a value into the last entry of a row of a column."""
-
-    def plant(rows: Transitions) -> Transitions:
-        values = getattr(rows, column).copy()
-        values.reshape(len(rows), -1)[row, -1] = value
-        return replace(rows, **{column: values})
-
-    return plant
-
-
-def whole(
-    column: str, change: Callable[[np.ndarray], object]
-) -> Callable[[Transitions], Transitions]:
-    """Replace a whole column."""
-    return lambda rows: replace(rows, **{column: change(getattr(rows, column))})
-
-
-def order(numbers: list[int]) -> Callable[[Transitions], Transitions]:
-    """Only these rows, in this order."""
-    return lambda rows: rows.take(np.array(numbers))
-
-
-def bytes_as_bool(values: np.ndarray) -> np.ndarray:
-    """A boolean column of which row 6 holds the byte 2, as a careless reader of bytes makes."""
-    raw = values.astype(np.uint8)
-    raw[6] = 2
-    return raw.view(bool)
+ORDER = "give each episode its own number"
+ALL = list(range(ROWS))
 
 
 def standing(column: str) -> Callable[[Transitions], Transitions]:
@@ -72,116 +34,7 @@ def loose(rows: Transitions) -> Transitions:
     )
 
 
-REPAIR = "Remove or repair that row"
-ORDER = "give each episode its own number"
-ALL = list(range(ROWS))
-COLUMN = "column '{}'"
 FAULTS = [
-    *(
-        Fault(
-            f"{number} in {column}",
-            cell(column, 23, float(number)),
-            f"log.zarr, column '{column}', row 23",
-            "finite numbers",
-            number,
-            REPAIR,
-        )
-        for column, number in (
-            ("observation", "nan"),
-            ("next_observation", "inf"),
-            ("action", "nan"),
-            ("goal", "nan"),
-            ("reward", "-inf"),
-        )
-    ),
-    *(
-        Fault(
-            f"{column} as {dtype}",
-            whole(column, lambda values, dtype=dtype: values.astype(dtype)),
-            COLUMN.format(column),
-            f"dtype {np.dtype(COLUMNS[column])}",
-            dtype,
-            "Convert it",
-        )
-        for column, dtype in (
-            ("observation", "float64"),
-            ("terminated", "float32"),
-            ("truncated", "uint8"),
-            ("step", "int64"),
-        )
-    ),
-    Fault(
-        "terminated holds a 2",
-        whole("terminated", bytes_as_bool),
-        "column 'terminated', row 6",
-        "0 or 1",
-        "the byte 2",
-        "Compare the column with 0",
-    ),
-    Fault(
-        "ragged rewards",
-        whole("reward", lambda values: [[1.0], [1.0, 2.0]]),
-        "column 'reward'",
-        "a NumPy array of dtype float32",
-        "a list",
-        "rows of unequal length",
-    ),
-    Fault(
-        "ragged observations",
-        whole("observation", lambda values: list(values[:3]) + [values[3][:5]]),
-        "column 'observation'",
-        "a NumPy array of 2 dimension(s)",
-        "a list",
-        "rows of unequal length",
-    ),
-    Fault(
-        "too few goals",
-        whole("goal", lambda values: values[:-1]),
-        "column 'goal'",
-        "2 dimension(s) and 40 rows",
-        "shape (39, 6)",
-        "one entry for each observation",
-    ),
-    Fault(
-        "reward as a column",
-        whole("reward", lambda values: values[:, None]),
-        "column 'reward'",
-        "1 dimension(s) and 40 rows",
-        "shape (40, 1)",
-        "one entry for each observation",
-    ),
-    Fault(
-        "action of three columns",
-        whole("action", lambda values: values[:, :3]),
-        "column 'action'",
-        "4 columns",
-        "3 columns",
-        "the domain's slots",
-    ),
-    Fault(
-        "goal of two columns",
-        whole("goal", lambda values: values[:, :2]),
-        "column 'goal'",
-        "6 columns",
-        "2 columns",
-        "goal",
-    ),
-    Fault(
-        "action out of range",
-        cell("action", 31, -1.5),
-        "column 'action', row 31",
-        "values in [-1, 1]",
-        "-1.5",
-        "Scale the actions",
-    ),
-    Fault(
-        "unknown provenance",
-        cell("provenance", 9, 7),
-        "column 'provenance', row 9",
-        "one of [0, 1, 2]",
-        "7",
-        "Mark logged rows with 0",
-    ),
     Fault(
         "a step is missing",
         order(ALL[:14] + ALL[15:]),
@@ -262,14 +115,7 @@ FAULTS = [
         "-1",
         "Count from 0",
     ),
-    Fault(
-        "no rows",
-        order([]),
-        "log.zarr",
-        "at least one transition",
-        "none",
-        "Collect some",
-    ),
+    Fault("no rows", order([]), "log.zarr", "at least one transition", "none", "Collect some"),
     Fault(
         "actions that stand still",
         standing("action"),
@@ -295,16 +141,6 @@ FAULTS = [
         "stands still",
     ),
 ]
-
-
-def checked(rows: Transitions) -> None:
-    check(
-        rows,
-        "log.zarr",
-        observation_dim=OBSERVATION,
-        action_dim=ACTION,
-        goal_dim=DOMAIN.goal_dim,
-    )
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
