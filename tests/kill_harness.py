@@ -26,7 +26,8 @@ from typing import Any
 import torch
 import yaml
 
-from mocoda.config import load, merged
+from mocoda.config import load
+from mocoda.config_text import merged
 from mocoda.jobs import Job
 
 REPOSITORY = Path(__file__).resolve().parent.parent

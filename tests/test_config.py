@@ -13,7 +13,8 @@ import yaml
 from pydantic import ValidationError
 from spine_examples import REPOSITORY, shipped_config
 
-from mocoda.config import ConfigError, load, merged
+from mocoda.config import ConfigError, load
+from mocoda.config_text import merged
 
 Raw = dict[str, Any]
 

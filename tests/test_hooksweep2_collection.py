@@ -12,7 +12,7 @@ from mocoda.domains.hooksweep2.collection import CollectionSettings, collect
 from mocoda.domains.hooksweep2.expert import box_positions, evaluate_oracle
 from mocoda.domains.hooksweep2.lanes import clear_of_other
 from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator
-from mocoda.transitions import check
+from mocoda.transition_checks import check
 
 ROWS = 5000
 

@@ -23,7 +23,8 @@ from mocoda.stages.fit_mask import fit_mask
 from mocoda.stages.sample_augmented import SampleSettings, sample_augmented
 from mocoda.stages.train_dynamics import load_dynamics, train_dynamics
 from mocoda.stores import TransitionWriter, read_transitions, write_transitions
-from mocoda.transitions import Provenance, Transitions, check
+from mocoda.transition_checks import check
+from mocoda.transitions import Provenance, Transitions
 
 REAL, SHARD = 200, 300
 SETTINGS = SampleSettings(generated_per_real=2.0, proposals_per_row=2.5, shard_rows=SHARD)

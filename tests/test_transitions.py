@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from spine_examples import ACTION, OBSERVATION, logged_rows
 
 from mocoda.errors import UserError
-from mocoda.transitions import COLUMNS, Transitions, check, concatenate
+from mocoda.transition_checks import check
+from mocoda.transitions import COLUMNS, Transitions, concatenate
 
 
 def refused(rows: Transitions) -> UserError:

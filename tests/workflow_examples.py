@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from spine_examples import REPOSITORY
 
-from mocoda.config import merged
+from mocoda.config_text import merged
 
 PACKAGE = REPOSITORY / "workflow" / "mocoda"
 TABLE = "results/hooksweep2/tiny/tables.csv"

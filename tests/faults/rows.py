@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from spine_examples import ACTION, DOMAIN, OBSERVATION
 
-from mocoda.transitions import Transitions, check
+from mocoda.transition_checks import check
+from mocoda.transitions import Transitions
 
 ROWS = 40  # four episodes of ten steps
 

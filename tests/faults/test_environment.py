@@ -14,7 +14,6 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
-from safetensors import SafetensorError
 from spine_examples import DOMAIN, logged_rows
 
 from faults.planted import contents, refused
@@ -48,17 +47,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 }
 
 
-# write_tensors lets the error of safetensors through, which is no OSError.
-KINDS = [
-    pytest.param(
-        kind,
-        marks=pytest.mark.xfail(raises=SafetensorError, strict=True) if kind == "tensors" else (),
-    )
-    for kind in WRITERS
-]
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WRITERS)
 def test_a_full_disk_keeps_the_earlier_artefact(kind: str, tmp_path: Path) -> None:
     target = tmp_path / "artefact"
     target.write_text("what an earlier run wrote")

@@ -129,7 +129,7 @@ class Run:
         for job in jobs:
             print("  " + "  ".join(job.values()))
         for job in jobs:
-            check_request(job, self.checkout, jobs)
+            check_request(job, self.checkout)
         states = {job["id"]: job["state"] for job in jobs}
         expect(states[killed] == "TIMEOUT", f"job {killed} should have been killed by its limit")
         later = [job for job in jobs if is_slow(job) and int(job["id"]) > int(killed)]
@@ -207,12 +207,13 @@ def is_slow(job: dict[str, str]) -> bool:
     return "train_offline_agent" in job["comment"] and "bcq" in job["comment"]
 
 
-def check_request(job: dict[str, str], checkout: Path, jobs: list[dict[str, str]]) -> None:
+def check_request(job: dict[str, str], checkout: Path) -> None:
     """Each stage asked for the memory and cores of its rule, and for the profile's time."""
     stages = yaml.safe_load((checkout / "profiles/slurm/config.yaml").read_text())["set-resources"]
-    stage = next((name for name in stages if job["comment"].startswith(f"rule_{name}")), None)
+    stage = next((n for n in stages if job["comment"].startswith(f"rule_{n}_wildcards")), None)
     expect(stage is not None, f"no stage of the profile: {job}")
-    rule = (checkout / f"rules/{stage}.smk").read_text()
+    rules = "\n".join(path.read_text() for path in (checkout / "rules").glob("*.smk"))
+    rule = rules[rules.index(f"rule {stage}:") :]
     memory, threads, minutes = (
         re.search(pattern, rule)[1]  # type: ignore[index]
         for pattern in (r"mem_mb=(\d+)", r"threads: (\d+)", r"runtime=(\d+)")

@@ -10,9 +10,13 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-RULES = {path.stem: path.read_text() for path in (ROOT / "rules").glob("*.smk")}
-# The files that declare rules; tables.smk also holds a rule that is run locally, without a time.
-STAGES = {name: text for name, text in RULES.items() if re.search(rf"^rule {name}:", text, re.M)}
+RULES = {
+    name: text
+    for path in (ROOT / "rules").glob("*.smk")
+    for name, text in re.findall(r"^rule (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.M | re.S)
+}
+# A rule that runs where Snakemake runs is not submitted.
+STAGES = {name: text for name, text in RULES.items() if "localrule: True" not in text}
 PROFILES = ("slurm", "cluster")
 
 

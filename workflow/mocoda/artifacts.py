@@ -102,7 +102,11 @@ def write_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor]) -> None
         for name, tensor in sorted(tensors.items())
     }
     with atomic_path(path) as partial:
-        save_file(whole, partial)
+        try:
+            save_file(whole, partial)
+        except SafetensorError as error:
+            # What a full disk or a folder without permission raises here is no OSError.
+            raise unwritable(Path(path), OSError(str(error))) from error
 
 
 def read_tensors(path: Path | str) -> dict[str, torch.Tensor]:

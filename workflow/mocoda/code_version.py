@@ -20,11 +20,13 @@ BOOKKEEPING = {
     "mocoda.artifacts",
     "mocoda.checkpoints",
     "mocoda.code_version",
+    "mocoda.domains.check",
     "mocoda.domains.hooksweep2.film",
     "mocoda.errors",
     "mocoda.jobs",
     "mocoda.provenance",
     "mocoda.stores",
+    "mocoda.transition_checks",
 }
 # Data that belongs to a module's meaning.
 DATA_FILES = {"mocoda.published": "published/mocoda.csv"}
