@@ -166,7 +166,7 @@ def test_a_value_out_of_range_is_told_with_key_and_value(
         ),
         (
             lambda raw: at(raw, "scales").update({"big/one": {}}),
-            "scales.big/one: expected a name of letters, digits and '_'.",
+            "scales.big/one: expected a name of letters, digits and '_'",
         ),
         (lambda raw: at(raw, "scales").update(big=3), "scales.big: expected settings by stage"),
         (lambda raw: at(raw).update(seeds=[0, 0]), "seeds: expected different whole numbers"),
