@@ -21,7 +21,8 @@ from agent_examples import (
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from mocoda.agents.bcq import BCQ, BCQSettings, proposal_values
+from mocoda.agents.bcq import BCQ, proposal_values
+from mocoda.agents.bcq_settings import BCQSettings
 from mocoda.agents.mixture_density import MixtureDensity
 from mocoda.networks import StackedMlp
 from mocoda.seeding import torch_generator

@@ -1,6 +1,6 @@
 """The offline agents, by the names that the configuration uses."""
 
-from mocoda.agents import bcq, td3_bc
+from mocoda.agents import bcq, bcq_settings, td3_bc
 from mocoda.agents.base import Agent, AgentSettings, AgentVariant, Batch, Policy
 
 AGENTS: dict[str, AgentVariant] = {
@@ -10,13 +10,16 @@ AGENTS: dict[str, AgentVariant] = {
         policy_from_tensors=td3_bc.policy_from_tensors,
         description="TD3 with a behaviour-cloning penalty; MoCoDA's form (-min(Q1, Q2) + MSE) "
         "unless form = published (Fujimoto and Gu, 2021)",
+        describe=td3_bc.describe,
     ),
     "bcq": AgentVariant(
-        settings=bcq.BCQSettings,
-        make=bcq.BCQ,
+        settings=bcq_settings.BCQSettings,
+        make=bcq.make,
         policy_from_tensors=bcq.policy_from_tensors,
         description="batch-constrained Q-learning in MoCoDA's form: one critic, proposals from an "
-        "ensemble of mixture density networks, no perturbation",
+        "ensemble of mixture density networks, no perturbation; unless form = published (Fujimoto "
+        "et al., 2019: twin critics, perturbed proposals from a variational autoencoder)",
+        describe=bcq_settings.describe,
     ),
 }
 

@@ -131,13 +131,26 @@ class AgentVariant:
     make : (settings, input_dim, action_dim, total_updates, seed, device) -> Agent, where
         `total_updates` counts the updates of the policy or critic.
     policy_from_tensors : (policy_tensors, settings, device) -> Policy.
-    description : which algorithm this is, in the tables' words.
+    description : which algorithm this is, in the configuration's words.
+    describe : settings -> which variant of it runs, in the tables' words.
     """
 
     settings: type[AgentSettings]
     make: Callable[[Any, int, int, int, int, torch.device | str], Agent]
     policy_from_tensors: Callable[[dict[str, Tensor], Any, torch.device | str], Policy]
     description: str
+    describe: Callable[[Any], str]
+
+
+def describe_learning(settings: AgentSettings, learning_rate: float) -> str:
+    """Networks, batch, rates and averaging in words, for the tables."""
+    widths = " x ".join(map(str, settings.hidden_sizes))
+    words = [f"networks {widths}", f"batch {settings.batch_size}", f"rate {learning_rate:g}"]
+    if settings.learning_rate_decay_start < 1:
+        words[-1] += f" falling to 0 from {settings.learning_rate_decay_start:.0%} on"
+    if settings.policy_average:
+        words.append(f"parameters that act averaged at rate {settings.policy_average:g}")
+    return ", ".join(words)
 
 
 def decayed_share(update: int, total_updates: int, decay_start: float) -> float:

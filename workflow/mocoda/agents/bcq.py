@@ -1,6 +1,7 @@
 """Batch-constrained Q-learning as MoCoDA ran it, which is not the published algorithm.
 
-Fujimoto et al. (2019) propose actions by a VAE, perturb them by a network and keep twin critics.
+Fujimoto et al. (2019) propose actions by a VAE, perturb them by a network and keep twin critics:
+`form: published`, in `mocoda.agents.bcq_published`.
 MoCoDA's code has one critic with a target, no perturbation, and proposals from an ensemble of
 mixture density networks that is fitted first and then fixed:
 
@@ -10,54 +11,29 @@ mixture density networks that is fitted first and then fixed:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from mocoda.agents import bcq_published
 from mocoda.agents.base import (
-    AgentSettings,
+    Agent,
     Batch,
+    Policy,
     bellman_target,
     decayed_share,
     with_prefix,
     without_prefix,
 )
+from mocoda.agents.bcq_settings import BCQSettings
 from mocoda.agents.mixture_density import MixtureDensity
 from mocoda.networks import StackedMlp
 from mocoda.optimiser import Adam
 from mocoda.seeding import torch_generator
 
 CACHED_PAIRS = 2048
-
-
-class BCQSettings(AgentSettings):
-    """First `behaviour_updates` steps of maximum likelihood for the behaviour ensemble, then
-    Q-learning over its proposals: minimise mean (Q(s, a) - y)², y as in the module's text."""
-
-    behaviour_updates: int = Field(
-        default=1000,
-        ge=1,
-        description="Updates of the behaviour ensemble, before the critic's "
-        "(paper: 1000; published code for the hook: 10 000).",
-    )
-    behaviour_batch: int = Field(
-        default=2000, ge=1, description="Transitions an update of the behaviour ensemble (paper)."
-    )
-    behaviour_learning_rate: float = Field(
-        default=1e-3, gt=0, description="Adam step size of the behaviour ensemble (paper)."
-    )
-    behaviour_members: int = Field(default=7, ge=1, description="Networks (published code).")
-    behaviour_components: int = Field(
-        default=5, ge=1, description="Gaussians of each network's mixture (published code)."
-    )
-    behaviour_hidden_sizes: tuple[int, ...] = Field(
-        default=(128, 128), min_length=1, description="Widths of hidden layers (published code)."
-    )
-    proposals: int = Field(
-        default=20, ge=1, description="Actions proposed for a state (published code)."
-    )
 
 
 @dataclass(frozen=True)
@@ -109,8 +85,10 @@ class BCQPolicy:
 
 def policy_from_tensors(
     tensors: dict[str, Tensor], settings: BCQSettings, device: torch.device | str = "cpu"
-) -> BCQPolicy:
-    """The policy that `BCQ.policy_tensors` describes: the same actions, bit for bit."""
+) -> Policy:
+    """The policy that the agent's `policy_tensors` describe: the same actions, bit for bit."""
+    if settings.form == "published":
+        return bcq_published.policy_from_tensors(tensors, settings, device)
     critic, behaviour = (
         StackedMlp.from_state(
             without_prefix(name, tensors), precision=settings.precision, device=device
@@ -251,3 +229,9 @@ class BCQ:
         self.updates = int(state["updates"])
         self.noise.set_state(state["noise"].cpu())
         self._losses = state["losses"].to(self._losses.device, copy=True)
+
+
+def make(settings: BCQSettings, *arguments: Any) -> Agent:
+    """The agent of the form that the settings name; `arguments` as both classes take them."""
+    form = bcq_published.PublishedBCQ if settings.form == "published" else BCQ
+    return form(settings, *arguments)

@@ -20,6 +20,7 @@ from mocoda.agents.base import (
     Batch,
     bellman_target,
     decayed_share,
+    describe_learning,
     with_prefix,
     without_prefix,
 )
@@ -63,6 +64,19 @@ class TD3BCSettings(AgentSettings):
     policy_delay: int = Field(
         default=2, ge=1, description="Critic updates for one of the actor and the targets (paper)."
     )
+
+
+def describe(settings: TD3BCSettings) -> str:
+    """Which variant these settings are."""
+    if settings.form == "published":
+        form = f"TD3+BC as published (Fujimoto and Gu, 2021), alpha {settings.alpha:g}"
+    else:
+        scaled = " / mean |Q|" if settings.normalize_q else ""
+        form = (
+            f"TD3 with behaviour cloning in MoCoDA's form, -min(Q1, Q2){scaled} + "
+            f"{settings.behaviour_weight:g} MSE"
+        )
+    return f"{form}; {describe_learning(settings, settings.actor_learning_rate)}"
 
 
 @dataclass(frozen=True)

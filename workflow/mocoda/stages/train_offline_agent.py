@@ -38,6 +38,12 @@ class TrainingSettings(BaseModel):
         10, ge=1, description="Policies kept on the way for the curve, the final one included."
     )
 
+    def describe(self) -> str:
+        """What departs from the published recipe, in words, for the tables."""
+        inputs = "inputs normalised" if self.normalise else "inputs as they are"
+        when = "each time a row is drawn" if self.goals == "batch" else "once a row"
+        return f"{inputs}, goals drawn {when}"
+
 
 def train_offline_agent(job: Job) -> None:
     """Write the final policy, the snapshots on the way and a card."""
@@ -87,7 +93,7 @@ def train_offline_agent(job: Job) -> None:
         job.outputs["card"],
         {
             "agent": job.wildcards["agent"],
-            "agent_variant": variant.description,
+            "agent_variant": f"{variant.describe(settings)}; {training.describe()}",
             "settings": job.settings,
             "precision": str(resolve_precision(settings.precision, "cpu")).removeprefix("torch."),
             "updates": training.updates,
