@@ -19,8 +19,8 @@ from mocoda.config import Config, DomainConfig, load
 # Per second on one core at the default scale's network sizes (our measurements).
 COLLECTED_ROWS = 2100
 SIMULATED_STEPS = 2400
-DYNAMICS_UPDATES = 28
-SAMPLED_ROWS = 60_000
+DYNAMICS_UPDATES = 18
+SAMPLED_ROWS = 50_000
 REBALANCED_ROWS = 100_000
 AGENT_UPDATES = 110
 JOB_START = 4.0  # seconds: Python, torch, MuJoCo
