@@ -64,7 +64,9 @@ def shown_augmented(wildcards):
         return {}
     return {
         "augmented_store": shown_data("augmented/locally_factored/store")(wildcards),
-        "augmented_manifest": shown_data("augmented/locally_factored/manifest.json")(wildcards),
+        "augmented_manifest": shown_data("augmented/locally_factored/manifest.json")(
+            wildcards
+        ),
     }
 
 
