@@ -55,10 +55,9 @@ def learning(agent: PublishedBCQ) -> dict[str, StackedMlp]:
 
 def draws(agent: PublishedBCQ, *shapes: tuple[int, ...]) -> list[np.ndarray]:
     """The agent's next normal draws, without using them up."""
-    saved = agent.noise.get_state()
-    found = [torch.randn(*shape, generator=agent.noise).double().numpy() for shape in shapes]
-    agent.noise.set_state(saved)
-    return found
+    noise = torch.Generator()
+    noise.set_state(agent.noise.get_state())
+    return [torch.randn(*shape, generator=noise).double().numpy() for shape in shapes]
 
 
 def join(*columns: np.ndarray) -> np.ndarray:
