@@ -150,7 +150,7 @@ def test_constant_columns_and_nearly_constant_ones_survive() -> None:
 
 
 def test_too_few_or_broken_rows_are_refused() -> None:
-    with pytest.raises(UserError, match="lower gmm"):
+    with pytest.raises(UserError, match=r"lower fit_gmm_parents\.components"):
         fit_mixture(np.zeros((40, 2)), GmmSettings(), np.random.default_rng(0))
     broken = np.zeros((100, 2))
     broken[7, 1] = np.nan
