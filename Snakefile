@@ -8,7 +8,9 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from mocoda.agents import AGENTS
-from mocoda.config import DISTRIBUTIONS, ConfigError, load
+from mocoda.augmentation import AUGMENTATION
+from mocoda.config import ConfigError, load
+from mocoda.distributions import DISTRIBUTIONS
 from mocoda.dynamics import DYNAMICS
 
 min_version("9.10")
@@ -30,6 +32,7 @@ wildcard_constraints:
         sorted({scale for scales in CONFIG.domains.values() for scale in scales})
     ),
     dynamics="|".join(["none", *DYNAMICS]),
+    augmentation="|".join(AUGMENTATION),
     distribution="|".join(DISTRIBUTIONS),
     agent="|".join(AGENTS),
     seed=r"\d+",
@@ -45,6 +48,8 @@ include: "rules/sample_augmented.smk"
 include: "rules/rebalance.smk"
 include: "rules/train_offline_agent.smk"
 include: "rules/evaluate.smk"
+include: "rules/model_error.smk"
+include: "rules/validity.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/film.smk"

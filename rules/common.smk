@@ -1,6 +1,7 @@
 # What all rules share: paths, and the settings and code that a job depends on. Snakemake sees
 # neither unused settings nor imported modules, so each rule carries exactly its own as parameters.
 from mocoda import workflow as paths
+from mocoda.config import Column
 
 DATA = paths.DATA
 RESULTS = paths.RESULTS
@@ -24,18 +25,21 @@ def data_of(path):
 
 def agent_data(wildcards):
     """The stores of an agent's data set: the logged rows, and what is generated if there is any."""
-    inputs = {
-        "store": data_of("empirical/store")(wildcards),
-        "manifest": data_of("empirical/manifest.json")(wildcards),
+    column = Column(distribution=wildcards.distribution, dynamics=wildcards.dynamics)
+    files = {
+        "store": "empirical/store",
+        "manifest": "empirical/manifest.json",
+        **paths.generated_files(column),
     }
-    if wildcards.dynamics != "none":
-        inputs["augmented_store"] = data_of("augmented/{dynamics}/store")(wildcards)
-        inputs["augmented_manifest"] = data_of("augmented/{dynamics}/manifest.json")(
-            wildcards
-        )
-        selection = data_of("datasets/{distribution}/{dynamics}/selection.safetensors")
-        inputs["selection"] = selection(wildcards)
-    return inputs
+    return {name: data_of(file)(wildcards) for name, file in files.items()}
+
+
+def generated_data(wildcards):
+    """The generated rows that a selection is made from."""
+    column = Column(distribution=wildcards.distribution, dynamics=wildcards.dynamics)
+    files = paths.generated_files(column)
+    names = {"store": "augmented_store", "manifest": "augmented_manifest"}
+    return {name: f"{DATA}/{files[key]}" for name, key in names.items()}
 
 
 def shown_data(path):
@@ -47,39 +51,119 @@ def shown_data(path):
     )
 
 
-def shown_selections(wildcards):
-    """The rows that each distribution of the locally factored model takes, for the first seed."""
-    columns = paths.section(CONFIG, wildcards).tables.columns
-    names = [c.distribution for c in columns if c.dynamics == "locally_factored"]
-    return [
-        shown_data(f"datasets/{name}/locally_factored/selection.safetensors")(wildcards)
-        for name in names
-    ]
-
-
-def shown_augmented(wildcards):
-    """The generated rows of the first seed that the pictures show, if the table has any."""
-    columns = paths.section(CONFIG, wildcards).tables.columns
-    if all(c.dynamics != "locally_factored" for c in columns):
-        return {}
+def shown_generated(wildcards):
+    """Lists of the first seed's generated rows and selections, one entry a generated column."""
+    columns = paths.generated_columns(CONFIG, wildcards)
+    names = ("augmented_store", "augmented_manifest", "selection")
     return {
-        "augmented_store": shown_data("augmented/locally_factored/store")(wildcards),
-        "augmented_manifest": shown_data("augmented/locally_factored/manifest.json")(
-            wildcards
-        ),
+        f"{name}s": [
+            shown_data(paths.generated_files(column)[name])(wildcards)
+            for column in columns
+        ]
+        for name in names
     }
 
 
-def dynamics_errors(wildcards):
-    """The reports of all dynamics models of a table."""
+def shown_in_closed_form(wildcards):
+    """What is only drawn where the truth is known: models, masks and policies of the first seed."""
+    if not paths.closed_form(wildcards):
+        return {}
     settings = paths.section(CONFIG, wildcards)
-    used = {c.dynamics for c in settings.tables.columns if c.dynamics != "none"}
-    return expand(
-        f"{DATA}/report/{{dynamics}}/errors.json",
-        domain=wildcards.domain,
-        scale=wildcards.scale,
-        seed=settings.seeds[:1] if settings.shared_data else settings.seeds,
-        dynamics=sorted(used),
+    models = paths.table_dynamics(CONFIG, wildcards)
+    folders = [
+        paths.RUN.format(
+            domain=wildcards.domain,
+            scale=wildcards.scale,
+            agent=agent,
+            distribution=distribution,
+            dynamics=dynamics,
+            seed=settings.seeds[0],
+        )
+        for agent, distribution, dynamics in paths.cells(
+            CONFIG, wildcards.domain, wildcards.scale
+        )
+    ]
+    return {
+        "mask": shown_data("mask/mask.safetensors")(wildcards),
+        "mask_card": shown_data("mask/card.json")(wildcards),
+        "dynamics": [
+            shown_data(f"dynamics/{name}/dynamics.safetensors")(wildcards)
+            for name in models
+        ],
+        "dynamics_cards": [
+            shown_data(f"dynamics/{name}/card.json")(wildcards) for name in models
+        ],
+        "policies": [f"{folder}/policy.safetensors" for folder in folders],
+        "policy_cards": [f"{folder}/card.json" for folder in folders],
+        "validity": f"{RESULTS}/validity.csv".format(**dict(wildcards.items())),
+    }
+
+
+def of_data_seeds(path, **names):
+    """A path below the data of every seed that has data of its own."""
+
+    def files(wildcards):
+        settings = paths.section(CONFIG, wildcards)
+        return expand(
+            f"{DATA}/{path}",
+            domain=wildcards.domain,
+            scale=wildcards.scale,
+            seed=settings.seeds[:1] if settings.shared_data else settings.seeds,
+            **names,
+        )
+
+    return files
+
+
+def dynamics_errors(wildcards):
+    """The reports of all dynamics models of a table, object by object, where there are objects."""
+    if paths.closed_form(wildcards):
+        return []
+    names = paths.table_dynamics(CONFIG, wildcards)
+    return of_data_seeds("report/{dynamics}/errors.json", dynamics=names)(wildcards)
+
+
+def table_of_model_errors(wildcards):
+    """The measured cells of the table of model errors, and the share of valid rows."""
+    if not paths.closed_form(wildcards):
+        return {}
+    names = paths.table_dynamics(CONFIG, wildcards)
+    measured = of_data_seeds("model_error/{dynamics}/errors.csv", dynamics=names)
+    table = paths.section(CONFIG, wildcards).tables.model_error
+    found = {"validity": f"{RESULTS}/validity.csv".format(**dict(wildcards.items()))}
+    return {**found, "model_errors": measured(wildcards)} if table else found
+
+
+def model_error_data(wildcards):
+    """Lists of the rows that models are measured on, one entry a generated column."""
+    table = paths.section(CONFIG, wildcards).tables.model_error
+    files = [paths.generated_files(column) for column in table.columns]
+    names = ("augmented_store", "augmented_manifest", "selection")
+    return {
+        f"{name}s": [f"{DATA}/{file[name]}" for file in files if file] for name in names
+    }
+
+
+def all_generated(wildcards):
+    """Lists of the generated rows of all seeds: one entry a generated column and seed."""
+    columns = paths.generated_columns(CONFIG, wildcards)
+    names = ("augmented_store", "augmented_manifest", "selection")
+    return {
+        f"{name}s": [
+            file
+            for column in columns
+            for file in of_data_seeds(paths.generated_files(column)[name])(wildcards)
+        ]
+        for name in names
+    }
+
+
+def default_scale_validity(wildcards):
+    """The table of valid rows beside the others, where there is one."""
+    return (
+        [f"results/{wildcards.domain}/validity.csv"]
+        if paths.closed_form(wildcards)
+        else []
     )
 
 

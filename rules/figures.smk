@@ -1,12 +1,12 @@
 rule figures:
     input:
-        unpack(shown_augmented),
+        unpack(shown_generated),
+        unpack(shown_in_closed_form),
         csv=f"{RESULTS}/tables.csv",
         episodes=runs_of("episodes.parquet"),
         dynamics_errors=dynamics_errors,
         store=shown_data("empirical/store"),
         manifest=shown_data("empirical/manifest.json"),
-        selections=shown_selections,
     output:
         folder=directory(f"{RESULTS}/figures"),
     log:

@@ -1,8 +1,7 @@
 rule rebalance:
     input:
+        unpack(generated_data),
         real_manifest=f"{DATA}/empirical/manifest.json",
-        store=f"{DATA}/augmented/{{dynamics}}/store",
-        manifest=f"{DATA}/augmented/{{dynamics}}/manifest.json",
     output:
         selection=f"{DATA}/datasets/{{distribution}}/{{dynamics}}/selection.safetensors",
         card=f"{DATA}/datasets/{{distribution}}/{{dynamics}}/card.json",

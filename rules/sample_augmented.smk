@@ -1,17 +1,12 @@
 rule sample_augmented:
     input:
-        manifest=f"{DATA}/empirical/manifest.json",
-        mask=f"{DATA}/mask/mask.safetensors",
-        mask_card=f"{DATA}/mask/card.json",
-        parents=f"{DATA}/parents/parents.safetensors",
-        dynamics=f"{DATA}/dynamics/{{dynamics}}/dynamics.safetensors",
-        dynamics_card=f"{DATA}/dynamics/{{dynamics}}/card.json",
+        unpack(paths.augmentation_inputs),
     output:
-        store=directory(f"{DATA}/augmented/{{dynamics}}/store"),
-        manifest=f"{DATA}/augmented/{{dynamics}}/manifest.json",
-        provenance=f"{DATA}/augmented/{{dynamics}}/provenance.json",
+        store=directory(f"{DATA}/augmented/{{augmentation}}/{{dynamics}}/store"),
+        manifest=f"{DATA}/augmented/{{augmentation}}/{{dynamics}}/manifest.json",
+        provenance=f"{DATA}/augmented/{{augmentation}}/{{dynamics}}/provenance.json",
     log:
-        "logs/{domain}/{scale}/sample_augmented/{dynamics}/seed_{seed}.log",
+        "logs/{domain}/{scale}/sample_augmented/{augmentation}/{dynamics}/seed_{seed}.log",
     conda:
         "../envs/mocoda.yaml"
     threads: 1

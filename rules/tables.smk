@@ -1,5 +1,6 @@
 rule tables:
     input:
+        unpack(table_of_model_errors),
         episodes=runs_of("episodes.parquet"),
         curves=runs_of("curve.csv"),
         cards=runs_of("card.json"),
@@ -33,6 +34,7 @@ rule default_scale:
         episodes=f"results/{{domain}}/{CONFIG.default_scale}/episodes.parquet",
         figures=f"results/{{domain}}/{CONFIG.default_scale}/figures",
         films=f"results/{{domain}}/{CONFIG.default_scale}/films",
+        validity=default_scale_validity,
     output:
         csv="results/{domain}/tables.csv",
         markdown="results/{domain}/tables.md",
@@ -47,3 +49,17 @@ rule default_scale:
         "(cp {input.csv} {output.csv} && cp {input.markdown} {output.markdown}"
         " && cp {input.episodes} {output.episodes} && cp -r {input.figures} {output.figures}"
         " && {{ cp {input.films}/* {output.figures}/ || true; }}) > {log} 2>&1"
+
+
+rule default_scale_validity:
+    input:
+        f"results/{{domain}}/{CONFIG.default_scale}/validity.csv",
+    output:
+        "results/{domain}/validity.csv",
+    log:
+        "logs/{domain}/default_scale_validity.log",
+    localrule: True
+    conda:
+        "../envs/mocoda.yaml"
+    shell:
+        "cp {input} {output} > {log} 2>&1"

@@ -2,99 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from dynamics_examples import small_settings
-from spine_examples import ACTION, DOMAIN, OBSERVATION, logged_rows
+from chain_examples import REAL, ROWS, SETTINGS, SHARD, Chain, make_chain
+from spine_examples import ACTION, DOMAIN, OBSERVATION
 
 from mocoda.artifacts import read_json
-from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.errors import UserError
-from mocoda.jobs import Job
 from mocoda.masks.heuristic import HeuristicMask, HeuristicMaskSettings
-from mocoda.parents.settings import GmmSettings
-from mocoda.stages.fit_gmm_parents import fit_gmm_parents
-from mocoda.stages.fit_mask import fit_mask
-from mocoda.stages.report_dynamics import report_dynamics
-from mocoda.stages.sample_augmented import SampleSettings, sample_augmented
-from mocoda.stages.train_dynamics import load_dynamics, split_rows, train_dynamics
-from mocoda.stores import TransitionWriter, read_transitions, write_transitions
+from mocoda.stages.train_dynamics import load_dynamics
+from mocoda.stores import TransitionWriter
 from mocoda.transition_checks import check
 from mocoda.transitions import Provenance, Transitions
-
-REAL, SHARD = 200, 300
-SETTINGS = SampleSettings(generated_per_real=2.0, proposals_per_row=2.5, shard_rows=SHARD)
-ROWS = 1000  # 200 real rows x 2 x 2.5: three whole shards and one of 100
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Artefacts of the stages before, below a folder."""
-
-    folder: Path
-
-    def job(
-        self, stage: str, settings: Any, outputs: dict[str, str], kind: str = "", **changes: Any
-    ) -> Job:
-        names = {
-            "manifest": "real.json",
-            "store": "real",
-            "mask": "mask.safetensors",
-            "mask_card": "mask.json",
-            "parents": "parents.safetensors",
-            "dynamics": f"{kind}.safetensors",
-            "dynamics_card": f"{kind}.json",
-        }
-        job = Job(
-            stage=stage,
-            inputs={name: str(self.folder / file) for name, file in names.items()},
-            outputs={name: str(self.folder / file) for name, file in outputs.items()},
-            wildcards={
-                "domain": "hooksweep2",
-                "scale": "test",
-                "seed": "0",
-                **({"dynamics": kind} if kind else {}),
-            },
-            settings=settings.model_dump(mode="json"),
-            code="",
-            threads=1,
-            state=self.folder / "state" / f"{stage}-{kind}",
-        )
-        return replace(job, **changes)
-
-    def sample(self, name: str, kind: str = "locally_factored", **changes: Any) -> Transitions:
-        """Run the stage into `name`; the rows that it wrote."""
-        outputs = {"store": name, "manifest": f"{name}.json"}
-        job = self.job("sample_augmented", SETTINGS, outputs, kind, **changes)
-        sample_augmented(job)
-        return read_transitions(job.outputs["manifest"], job.outputs["store"])
-
-    def manifest(self, name: str) -> bytes:
-        return (self.folder / f"{name}.json").read_bytes()
 
 
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    chain = Chain(tmp_path_factory.mktemp("chain"))
-    real = logged_rows(REAL)
-    write_transitions(chain.folder / "real", chain.folder / "real.json", real, {})
-    settings = HeuristicMaskSettings(distance=0.21)  # fires on a part of the rows
-    outputs = {"mask": "mask.safetensors", "card": "mask.json"}
-    fit_mask(chain.job("fit_mask", settings, outputs))
-    outputs = {"parents": "parents.safetensors", "card": "parents.json"}
-    fit_gmm_parents(chain.job("fit_gmm_parents", GmmSettings(components=2), outputs))
-    for kind in ("locally_factored", "unfactored"):
-        outputs = {"dynamics": f"{kind}.safetensors", "card": f"{kind}.json"}
-        settings_of_dynamics = small_settings("auto", updates=20, validate_every=10)
-        train_dynamics(chain.job("train_dynamics", settings_of_dynamics, outputs, kind))
-    return chain
+    return make_chain(tmp_path_factory.mktemp("chain"))
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +69,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
     again = chain.sample("again")
     assert chain.manifest("again") == chain.manifest("whole")  # the checksums of all files
     np.testing.assert_array_equal(again.next_observation, augmented.next_observation)
-    wildcards = {"domain": "hooksweep2", "scale": "test", "seed": "1"}
-    other = chain.sample("other", wildcards=wildcards)
+    wildcards = {"domain": "hooksweep2", "scale": "test", "augmentation": "mocoda"}
+    other = chain.sample("other", wildcards={**wildcards, "seed": "1"})
     assert not np.isin(other.observation[:, 0], augmented.observation[:, 0]).all()
 
 
@@ -214,7 +142,6 @@ def test_a_killed_run_ends_with_the_same_bytes(
         patch.setattr(TransitionWriter, "finish", killed_finish)
         with pytest.raises(Killed):
             chain.sample(name, state=state)
-    assert not (chain.folder / f"{name}.json").exists()
     assert not (chain.folder / name).exists()
 
     def counted_write(self: TransitionWriter, shard: int, rows: Transitions) -> None:
@@ -256,44 +183,9 @@ def test_children_that_are_not_finite_are_refused(
     monkeypatch.setattr(GaussianEnsemble, "sample", broken)
     with pytest.raises(UserError) as caught:
         chain.sample("broken", state=chain.folder / "state" / "broken")
-    assert caught.value.where.startswith("generated row 17 of hooksweep2/sample_augmented/0/0")
+    assert caught.value.where.startswith(
+        "generated row 17 of hooksweep2/sample_augmented/mocoda/0/0"
+    )
     assert caught.value.expected == "finite children"
     assert "Retrain the dynamics" in caught.value.remedy
     assert not (chain.folder / "broken.json").exists()
-
-
-def test_the_cards_of_the_stages_before_tell_what_they_hold(chain: Chain) -> None:
-    mask = read_json(chain.folder / "mask.json")
-    assert sum(graph["share"] for graph in mask["local_graphs"]) == pytest.approx(1.0)
-    assert mask["roots"] == list(DOMAIN.slots.root_names)
-    card = read_json(chain.folder / "locally_factored.json")
-    assert card["updates"] == 20
-    assert [entry["updates"] for entry in card["validation"]] == [10, 20]
-    parents = read_json(chain.folder / "parents.json")
-    assert parents["parent_sets"] == [list(names) for names in DOMAIN.parent_sets]
-
-
-def test_the_report_is_the_error_on_rows_that_chose_nothing(chain: Chain) -> None:
-    two_box = logged_rows(50, "two-box")
-    write_transitions(chain.folder / "oracle", chain.folder / "oracle.json", two_box, {})
-    job = chain.job("report_dynamics", DynamicsSettings(), {"errors": "errors.json"}, "unfactored")
-    names = {"oracle_store": "oracle", "oracle_manifest": "oracle.json"}
-    oracle = {name: str(chain.folder / file) for name, file in names.items()}
-    report_dynamics(replace(job, inputs={**job.inputs, **oracle}))
-    report = read_json(job.outputs["errors"])
-    assert set(report) == {"held-out", "two-box"}
-    assert set(report["held-out"]) == {"gripper", "box_1", "box_2"}
-    assert "position" not in report["held-out"]["gripper"]
-
-    model = load_dynamics(job.inputs["dynamics_card"], job.inputs["dynamics"], DOMAIN)
-    dense = np.ones((50, len(DOMAIN.slots.root_names), len(DOMAIN.slots.state)), dtype=bool)
-    predicted = model.mean_prediction(two_box.observation, two_box.action, dense)
-    off = predicted[:, 6:8] - two_box.next_observation[:, 6:8]
-    expected = math.sqrt(sum(float(np.dot(row, row)) for row in off) / 50)
-    assert report["two-box"]["box_1"]["position"] == pytest.approx(expected, rel=1e-4)
-
-    real = read_transitions(job.inputs["manifest"], job.inputs["store"])
-    split = split_rows(DOMAIN, real, small_settings("auto", updates=20), job.seed)
-    parts = [set(real.episode[rows]) for rows in (split.training, split.watched, split.reported)]
-    assert not set(split.watched) & set(split.reported)
-    assert not parts[0] & (parts[1] | parts[2])

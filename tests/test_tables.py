@@ -7,11 +7,12 @@ from itertools import combinations_with_replacement
 import numpy as np
 import pandas as pd
 import pytest
+from spine_examples import REPOSITORY
 
 from mocoda.errors import UserError
 from mocoda.published import published_figure, published_figures
 from mocoda.statistics import wilson_interval
-from mocoda.tables import COLUMNS, RunKey, read_runs, table3, tables_markdown
+from mocoda.tables import COLUMNS, RunKey, read_runs, table_of_agents, tables_markdown
 
 # MoCoDA, Table 3, typed from the paper: EMP, MoCoDA, MoCoDA-P, then both with unfactored models.
 PAPER = {
@@ -26,6 +27,7 @@ CELLS = [
     ("mocoda_p", "unfactored"),
 ]
 EPISODES = 40
+ORACLE = {"episodes": 200, "successes": 184, "success_rate": 0.92, "mean_steps": 75.0}
 
 
 def make_episodes(key: RunKey, successes: int) -> pd.DataFrame:
@@ -82,8 +84,8 @@ def row_of(frame: pd.DataFrame, agent: str, cell: tuple[str, str], metric: str) 
     return frame[at].iloc[0]
 
 
-def test_table3_holds_every_cell_and_the_papers_figures(runs):
-    frame = table3(*runs, "small")
+def test_table_of_agents_holds_every_cell_and_the_papers_figures(runs):
+    frame = table_of_agents(*runs, "small")
     assert tuple(frame.columns) == COLUMNS
     assert len(frame) == 2 * 5 * 4
     for agent, printed in PAPER.items():
@@ -94,8 +96,8 @@ def test_table3_holds_every_cell_and_the_papers_figures(runs):
     assert others["paper_mean"].isna().all()
 
 
-def test_table3_numbers(runs):
-    frame = table3(*runs, "small")
+def test_table_of_agents_numbers(runs):
+    frame = table_of_agents(*runs, "small")
     # td3_bc on mocoda_p: 8, 10, 12 successes of 40.
     row = row_of(frame, "td3_bc", ("mocoda_p", "locally_factored"), "success rate")
     assert row["mean"] == pytest.approx(25.0)
@@ -122,12 +124,12 @@ def test_reduced_only_below_the_papers_sizes(runs):
     for key, card in cards.items():
         generated = 0 if key.distribution == "emp" else 4_000_000
         card.update(whole, transitions_generated=generated)
-    assert not table3(episodes, cards, "small")["reduced"].any()
+    assert not table_of_agents(episodes, cards, "small")["reduced"].any()
     few = episodes[episodes["seed"] < 2]
-    assert table3(few, cards, "small")["reduced"].all()
+    assert table_of_agents(few, cards, "small")["reduced"].all()
     for card in cards.values():
         card.update(transitions_generated=min(card["transitions_generated"], 3_999_999))
-    frame = table3(episodes, cards, "small")
+    frame = table_of_agents(episodes, cards, "small")
     assert (frame["reduced"] == (frame["distribution"] != "emp")).all()
 
 
@@ -136,42 +138,42 @@ def test_missing_seeds_and_cells_are_refused_by_name(runs):
     gone = (episodes["agent"] == "bcq") & (episodes["distribution"] == "mocoda_p")
     gone &= (episodes["dynamics"] == "unfactored") & (episodes["seed"] == 1)
     with pytest.raises(UserError, match=r"\(bcq, mocoda_p, unfactored, seed 1\)"):
-        table3(episodes[~gone], cards, "small")
+        table_of_agents(episodes[~gone], cards, "small")
     with pytest.raises(UserError, match="seed 3"):
-        table3(episodes, cards, "small", seeds=range(4))
+        table_of_agents(episodes, cards, "small", seeds=range(4))
     cells = [("td3_bc", *cell) for cell in CELLS] + [("bcq", *cell) for cell in CELLS]
     with pytest.raises(UserError, match=r"\(cql, emp, none, seed 0\)"):
-        table3(episodes, cards, "small", cells=[*cells, ("cql", "emp", "none")])
+        table_of_agents(episodes, cards, "small", cells=[*cells, ("cql", "emp", "none")])
     with pytest.raises(UserError, match="not among them"):
-        table3(episodes, cards, "small", cells=cells[:-1])
+        table_of_agents(episodes, cards, "small", cells=cells[:-1])
 
 
 def test_mixed_and_damaged_inputs_are_refused(runs):
     episodes, cards = runs
     with pytest.raises(UserError, match="'full' throughout"):
-        table3(episodes, cards, "full")
+        table_of_agents(episodes, cards, "full")
     with pytest.raises(UserError, match="twice"):
-        table3(pd.concat([episodes, episodes[:1]]), cards, "small")
+        table_of_agents(pd.concat([episodes, episodes[:1]]), cards, "small")
     with pytest.raises(UserError, match=r"40 episodes.*39"):
-        table3(episodes.drop(index=5), cards, "small")
+        table_of_agents(episodes.drop(index=5), cards, "small")
     with pytest.raises(UserError, match="'return'"):
-        table3(episodes.assign(**{"return": np.nan}), cards, "small")
+        table_of_agents(episodes.assign(**{"return": np.nan}), cards, "small")
     with pytest.raises(UserError, match="no column 'side'"):
-        table3(episodes.drop(columns="side"), cards, "small")
+        table_of_agents(episodes.drop(columns="side"), cards, "small")
     key = RunKey("bcq", "mocoda", "unfactored", 2)
     with pytest.raises(UserError, match=r"bcq, mocoda, unfactored, seed 2.*60000"):
-        table3(episodes, {**cards, key: {**cards[key], "updates": 1}}, "small")
+        table_of_agents(episodes, {**cards, key: {**cards[key], "updates": 1}}, "small")
     lacking = {name: cards[key][name] for name in cards[key] if name != "precision"}
     with pytest.raises(UserError, match="'precision'"):
-        table3(episodes, {**cards, key: lacking}, "small")
+        table_of_agents(episodes, {**cards, key: lacking}, "small")
     del cards[key]
     with pytest.raises(UserError, match=r"cards, run \(bcq, mocoda, unfactored, seed 2\)"):
-        table3(episodes, cards, "small")
+        table_of_agents(episodes, cards, "small")
 
 
 def test_ceiling_rows(runs):
     name = "scripted oracle (two boxes)"
-    frame = table3(*runs, "small", ceilings={name: (184, 200)})
+    frame = table_of_agents(*runs, "small", oracle=ORACLE)
     row = row_of(frame, name, ("-", "-"), "success rate")
     assert row["mean"] == 92.0
     assert row["ci_low"] == pytest.approx(100 * wilson_interval(184, 200)[0])
@@ -184,7 +186,7 @@ def test_ceiling_rows(runs):
 
 
 def test_markdown_shows_both_numbers_and_the_scale(runs):
-    frame = table3(*runs, "small", ceilings={"scripted oracle (two boxes)": (184, 200)})
+    frame = table_of_agents(*runs, "small", oracle=ORACLE)
     text = tables_markdown(frame, ["Only final checkpoints count."])
     main = text.split("**Success rate, % of episodes**")[1].split("**")[0]
     header, _, *lines = [line for line in main.splitlines() if line.startswith("|")]
@@ -213,7 +215,7 @@ def test_markdown_shows_both_numbers_and_the_scale(runs):
 
 
 def test_cells_that_were_not_run_are_said_so(runs):
-    frame = table3(*runs, "small")
+    frame = table_of_agents(*runs, "small")
     at = (frame["agent"] == "bcq") & (frame["dynamics"] == "unfactored")
     assert tables_markdown(frame[~at]).count("not run") == 2 * 4
 
@@ -221,14 +223,38 @@ def test_cells_that_were_not_run_are_said_so(runs):
 def test_published_figures():
     frame = published_figures()
     assert frame.groupby("table").size().to_dict() == {"Table 1": 15, "Table 2": 20, "Table 3": 10}
-    cell = published_figure("Table 2", "td3_bc", "mocoda_u", "-", "steps to goal")
-    assert cell is not None
-    assert (cell.mean, cell.std, cell.seeds) == (20.7, 0.8, 5)
-    cell = published_figure("Table 1", "-", "rand", "locally_factored", "model error")
-    assert cell is not None
-    assert (cell.mean, cell.std) == (2.03, 0.19)
     missing = published_figure("Table 3", "bcq", "mocoda", "globally_factored", "success rate")
     assert missing is None
+
+
+def test_hooksweep2_rows_stay_what_they_were(runs):
+    """The first cell's four rows and the oracle's, as the first version wrote them."""
+    frame = table_of_agents(*runs, "small", oracle=ORACLE)
+    cell = "Table 3,hooksweep2,bcq,emp,none,small"
+    sizes = "60000,300000,0"
+    rest = "True,303.0,config0 config1 config2,c0de,bcq as the paper ran it; bf16"
+    wilson, student = "95% Wilson over episodes", "95% Student t over seeds"
+    wanted = [
+        f"{cell},success rate,%,7.5,5.0,0.0,19.9207,{student},3,120,{sizes},2.0,1.6,3,{rest}",
+        f'{cell},"success rate, toward",%,12.0,8.0,0.0,31.8731,{student},3,75,{sizes},,,,{rest}',
+        f'{cell},"success rate, away",%,0.0,0.0,0.0,7.8652,{wilson},3,45,{sizes},,,,{rest}',
+        f"{cell},return,reward,-66.25,2.5,-72.4603,-60.0397,{student},3,120,{sizes},,,,{rest}",
+        "Table 3,hooksweep2,scripted oracle (two boxes),-,-,small,success rate,%,92.0,,87.4011,"
+        '95.0159,"95% Wilson over episodes, no training seeds",,200,,,,,,,False,,,,not trained',
+    ]
+    shown = frame[(frame["agent"] == "bcq") & (frame["distribution"] == "emp")]
+    text = pd.concat([shown, frame.tail(1)]).round(4).to_csv(index=False, lineterminator="\n")
+    assert text.splitlines()[1:] == wanted
+
+
+def test_the_published_page_is_what_its_table_gives():
+    """docs/hooksweep2/tables.md from tables.csv beside it, to the byte, but for its last notes."""
+    folder = REPOSITORY / "docs" / "hooksweep2"
+    page = (folder / "tables.md").read_text()
+    bullets = [line.removeprefix("- ") for line in page.splitlines() if line.startswith("- ")]
+    versions = next(i for i, line in enumerate(bullets) if line.startswith("Code version"))
+    frame = pd.read_csv(folder / "tables.csv")
+    assert tables_markdown(frame, bullets[versions + 1 :]) == page
 
 
 def test_runs_are_read_with_their_cards_and_curves(runs, tmp_path):
@@ -248,7 +274,7 @@ def test_runs_are_read_with_their_cards_and_curves(runs, tmp_path):
     assert list(read.cards) == list(cards)[:3]
     assert len(read.episodes) == 3 * EPISODES
     assert read.curves.groupby("seed")["success"].max().to_dict() == {0: 0.5, 1: 0.5, 2: 0.5}
-    assert len(table3(read.episodes, read.cards, "small")) == 4
+    assert len(table_of_agents(read.episodes, read.cards, "small")) == 4
     with pytest.raises(UserError, match="also in"):
         read_runs([paths[0], paths[0]])
     paths[1].write_bytes(b"not parquet")

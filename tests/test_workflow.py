@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -18,45 +17,15 @@ from workflow_examples import (
     DATA,
     EVERYTHING,
     OTHERS,
-    PACKAGE,
     RUN,
     TABLE,
     TINY,
-    alone,
     planned,
     snakemake,
 )
 
 from mocoda.config import load
 from mocoda.workflow import run_files, stage_settings
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the tiny scale was run once; the parallel test processes share it."""
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent
-    folder, done = base / "tiny", base / "tiny.done"
-    with alone(base / "tiny.lock"):
-        if not done.exists():
-            for name, text in OTHERS.items():
-                (folder / name).parent.mkdir(parents=True)
-                (folder / name).write_text(text)
-            # A copy, so that nobody's edits during the tests look like a change of code.
-            shutil.copytree(PACKAGE, folder / "package" / "mocoda")
-            run = snakemake(folder)
-            done.write_text(run.stdout + run.stderr + f"\nexit status {run.returncode}\n")
-    assert "exit status 0" in done.read_text(), done.read_text()[-4000:]
-    return folder
-
-
-@pytest.fixture
-def own(finished: Path, tmp_path: Path) -> Path:
-    """A copy of that folder, times of files included, that a test may change."""
-    folder = tmp_path / "tiny"
-    shutil.copytree(finished, folder, symlinks=True)
-    return folder
 
 
 def test_the_table_names_what_was_measured(finished: Path) -> None:
@@ -98,9 +67,9 @@ def test_each_artefact_has_its_provenance(finished: Path) -> None:
         assert len(facts["config_hash"]) == len(facts["code_version"]) == 12
         assert facts["packages"]["torch"]
     sampled = json.loads(
-        (finished / DATA / "augmented/locally_factored/provenance.json").read_text()
+        (finished / DATA / "augmented/mocoda/locally_factored/provenance.json").read_text()
     )
-    assert sampled["settings"]["shard_rows"] == 3000
+    assert sampled["settings"]["sampling"]["shard_rows"] == 3000
     assert str(DATA / "parents/parents.safetensors") in sampled["inputs"]
 
 
@@ -192,7 +161,7 @@ def test_an_edit_of_the_code_reruns_what_uses_it(
 
 
 def test_a_damaged_shard_stops_the_job_that_reads_it_and_the_remedy_works(own: Path) -> None:
-    folder = own / DATA / "augmented/locally_factored"
+    folder = own / DATA / "augmented/mocoda/locally_factored"
     manifest = (folder / "manifest.json").read_bytes()
     shard = next((folder / "store").glob("*/reward/c/0"))
     contents = bytearray(shard.read_bytes())
@@ -204,7 +173,7 @@ def test_a_damaged_shard_stops_the_job_that_reads_it_and_the_remedy_works(own: P
     assert not (own / policy).exists()
     log = "logs/hooksweep2/tiny/train_offline_agent/td3_bc/mocoda/locally_factored/seed_0.log"
     told = (own / log).read_text()
-    relative = DATA / "augmented/locally_factored"
+    relative = DATA / "augmented/mocoda/locally_factored"
     assert f"Error: {relative / 'store'}" in told
     assert str(shard.relative_to(own)) in told
     assert "found other contents" in told

@@ -5,6 +5,7 @@ Everything on disk is JSON, Parquet, safetensors or Zarr: nothing that is read c
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -52,6 +53,8 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         yield partial
+        if partial.is_file():
+            synchronise(partial)
         if target.is_dir():
             shutil.rmtree(target)
         os.replace(partial, target)
@@ -62,6 +65,26 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
             shutil.rmtree(partial, ignore_errors=True)
         else:
             partial.unlink(missing_ok=True)
+
+
+def synchronise(file: Path) -> None:
+    """Have a file's contents on the disk before its name points to them: else a machine that loses
+    its power may keep the name and lose the contents."""
+    handle = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_partial(target: Path | str) -> None:
+    """Remove what killed runs left of `target` while they wrote it (see `atomic_path`)."""
+    target = Path(target)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def unwritable(target: Path, error: OSError) -> UserError:

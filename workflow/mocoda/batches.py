@@ -17,7 +17,6 @@ from torch import Tensor
 
 from mocoda.agents.base import Batch
 from mocoda.domains.base import Domain
-from mocoda.errors import UserError
 from mocoda.seeding import numpy_generator, torch_generator
 from mocoda.stores import read_columns, verify
 
@@ -42,24 +41,11 @@ class Table:
 
 def _read(manifest: str, folder: str, chosen: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Packed rows and goals of a store, all or the chosen (sorted) ones; a chunk at a time."""
-    total = int(verify(manifest, folder)["rows"])
-    if chosen is not None and len(chosen) and (chosen[-1] >= total or chosen[0] < 0):
-        raise UserError(
-            folder,
-            expected=f"at least {chosen[-1] + 1} rows",
-            found=f"{total} rows",
-            remedy="The selection belongs to another store: run rebalance again.",
-        )
-    packed, goals, start = [], [], 0
-    for observation, action, next_observation, goal in read_columns(folder, COLUMNS):
-        stop = start + len(observation)
-        rows: slice | np.ndarray = slice(None)
-        if chosen is not None:
-            first, last = np.searchsorted(chosen, [start, stop])
-            rows = chosen[first:last] - start
-        packed.append(np.concatenate([observation, action, next_observation], axis=1)[rows])
-        goals.append(goal[rows])
-        start = stop
+    verify(manifest, folder)
+    packed, goals = [], []
+    for observation, action, next_observation, goal in read_columns(folder, COLUMNS, chosen=chosen):
+        packed.append(np.concatenate([observation, action, next_observation], axis=1))
+        goals.append(goal)
     return np.concatenate(packed), np.concatenate(goals)
 
 

@@ -16,6 +16,7 @@ import torch
 
 from mocoda.artifacts import read_json, read_tensors, write_json, write_tensors
 from mocoda.errors import UserError
+from mocoda.interruption import end_if_requested, requested, wait_for_checkpoint
 
 
 def interval() -> float:
@@ -31,12 +32,22 @@ class Checkpoint:
         self.seconds = interval() if seconds is None else seconds
         self.file = self.folder / "state.safetensors"
         self.clock = self.folder / "seconds.json"
-        # Seconds that earlier, killed runs of the job worked until their last checkpoint.
-        self.earlier = float(read_json(self.clock)["seconds"]) if self.clock.exists() else 0.0
+        self.earlier = self.seconds_worked()
         self.started = self.saved_at = time.monotonic()
 
+    def seconds_worked(self) -> float:
+        """Seconds that earlier, killed runs of the job worked until their last checkpoint."""
+        try:
+            return float(read_json(self.clock)["seconds"])
+        except (UserError, KeyError, TypeError, ValueError):
+            return 0.0  # there was none, or its note is damaged: it only counts time
+
     def load(self) -> dict[str, torch.Tensor] | None:
-        """The last state, or None where there is none (or it is damaged: then start anew)."""
+        """The last state, or None where there is none (or it is damaged: then start anew).
+
+        Who loads will save: from here on a signal waits for the next `save`.
+        """
+        wait_for_checkpoint()
         if not self.file.exists():
             return None
         try:
@@ -46,12 +57,16 @@ class Checkpoint:
 
     @property
     def due(self) -> bool:
-        return time.monotonic() - self.saved_at >= self.seconds
+        """Whether it is time to save: the interval is over, or a signal asked the job to end."""
+        return requested() or time.monotonic() - self.saved_at >= self.seconds
 
     def save(self, state: dict[str, torch.Tensor]) -> None:
+        """Replace the state; raises UserError for a full disk, and `Interrupted` after the write
+        if a signal asked the job to end."""
         write_tensors(self.file, state)
         self.saved_at = time.monotonic()
         write_json(self.clock, {"seconds": self.earlier + self.saved_at - self.started})
+        end_if_requested()
 
     def remove(self) -> None:
         """Forget the state: the job's outputs are written."""

@@ -22,7 +22,9 @@ BOOKKEEPING = {
     "mocoda.code_version",
     "mocoda.domains.check",
     "mocoda.domains.hooksweep2.film",
+    "mocoda.domains.nav2d.film",
     "mocoda.errors",
+    "mocoda.interruption",
     "mocoda.jobs",
     "mocoda.provenance",
     "mocoda.stores",
@@ -32,7 +34,16 @@ BOOKKEEPING = {
 DATA_FILES = {"mocoda.published": "published/mocoda.csv"}
 # Folders of variants, whose `__init__` lists them.
 REGISTRIES = {
-    f"mocoda.{name}" for name in ("agents", "domains", "dynamics", "masks", "parents", "rebalance")
+    f"mocoda.{name}"
+    for name in (
+        "agents",
+        "augmentation",
+        "domains",
+        "dynamics",
+        "masks",
+        "parents",
+        "rebalance",
+    )
 }
 
 

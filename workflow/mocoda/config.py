@@ -15,7 +15,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from mocoda.agents import AGENTS
+from mocoda.augmentation import AUGMENTATION
 from mocoda.config_text import NOT_FINITE, describe, leaves, merged
+from mocoda.distributions import DISTRIBUTIONS
 from mocoda.domains import DOMAINS
 from mocoda.dynamics import DYNAMICS
 from mocoda.dynamics.settings import DynamicsSettings
@@ -27,14 +29,6 @@ from mocoda.stages.collect_oracle import OracleSettings
 from mocoda.stages.evaluate import EvaluationSettings
 from mocoda.stages.sample_augmented import SampleSettings
 from mocoda.stages.train_offline_agent import TrainingSettings
-
-# A data set by name: how its generated rows are rebalanced; None: it has no generated rows.
-DISTRIBUTIONS: dict[str, str | None] = {
-    "emp": None,
-    "mocoda": "none",
-    "mocoda_u": "uniform",
-    "mocoda_p": "prioritized",
-}
 
 
 class ConfigError(ValueError):
@@ -52,18 +46,36 @@ class Column(Strict):
     dynamics: str = Field("none", description=f"none (emp), or one of {', '.join(DYNAMICS)}.")
 
 
+class ModelErrorSettings(Strict):
+    """Which cells the table of one-step model errors has (MoCoDA, Table 1)."""
+
+    dynamics: tuple[str, ...] = Field(min_length=1, description="Rows of the table.")
+    columns: tuple[Column, ...] = Field(
+        min_length=1, description="Columns: where the states and actions come from."
+    )
+    rows: int = Field(5000, ge=1, description="Rows of each column (published code: 5000).")
+
+
 class TableSettings(Strict):
     """Which cells the table has."""
 
     agents: tuple[str, ...] = Field(min_length=1, description="Rows of the table.")
     columns: tuple[Column, ...] = Field(min_length=1, description="Columns of the table.")
     notes: tuple[str, ...] = Field((), description="Sentences said beneath the table.")
+    model_error: ModelErrorSettings | None = Field(
+        None, description="The table of model errors; null: none. Needs a domain in closed form."
+    )
 
 
 RebalanceConfig = create_model(
     "RebalanceConfig",
     __base__=Strict,
     **{name: (settings, settings()) for name, (settings, _) in REBALANCE.items()},  # type: ignore[call-overload]
+)
+SampleConfig = create_model(
+    "SampleConfig",
+    __base__=SampleSettings,
+    **{name: (v.settings, v.settings()) for name, v in AUGMENTATION.items()},  # type: ignore[call-overload]
 )
 AgentConfig = create_model(
     "AgentConfig",
@@ -88,7 +100,7 @@ class DomainConfig(Strict):
     fit_mask: dict[str, Any]
     fit_gmm_parents: GmmSettings = GmmSettings()
     train_dynamics: DynamicsSettings = DynamicsSettings()
-    sample_augmented: SampleSettings = SampleSettings()
+    sample_augmented: SampleConfig = SampleConfig()
     rebalance: RebalanceConfig = RebalanceConfig()
     train_offline_agent: AgentConfig = AgentConfig()
     evaluate: EvaluationSettings = EvaluationSettings()
@@ -202,7 +214,7 @@ def check_section(
     ]
     # Even where other settings are at fault, so that all faults are told in one go.
     with suppress(ValidationError):
-        faults += check_names(at, TableSettings.model_validate(section.get("tables")))
+        faults += check_names(at, domain, TableSettings.model_validate(section.get("tables")))
     return (None if faults else config), faults
 
 
@@ -237,29 +249,49 @@ def check_sizes(at: str, config: DomainConfig) -> list[str]:
     return faults
 
 
-def check_names(at: str, tables: TableSettings) -> list[str]:
-    """Faults in the names of agents, distributions and dynamics of the table."""
+def check_names(at: str, domain: str, tables: TableSettings) -> list[str]:
+    """Faults in the names of agents, distributions and dynamics of the tables."""
     faults = []
-    for name, values in (("agents", tables.agents), ("columns", tables.columns)):
-        if len(set(values)) < len(values):
-            twice = next(value for value in values if values.count(value) > 1)
-            faults.append(f"{at}.tables.{name}: expected each once; found twice: {twice}.")
+    lists: list[tuple[str, tuple[Any, ...]]] = [
+        ("agents", tables.agents),
+        ("columns", tables.columns),
+    ]
+    columns = [(f"{at}.tables.columns", column) for column in tables.columns]
     for agent in tables.agents:
         if agent not in AGENTS:
             faults.append(f"{at}.tables.agents: '{agent}' is no agent. {suggestion(agent, AGENTS)}")
-    for column in tables.columns:
-        where = f"{at}.tables.columns"
+    if tables.model_error is not None:
+        where = f"{at}.tables.model_error"
+        lists += [
+            ("model_error.dynamics", tables.model_error.dynamics),
+            ("model_error.columns", tables.model_error.columns),
+        ]
+        columns += [(f"{where}.columns", column) for column in tables.model_error.columns]
+        for name in tables.model_error.dynamics:
+            if name not in DYNAMICS:
+                faults.append(f"{where}.dynamics: '{name}': {suggestion(name, DYNAMICS)}")
+        if DOMAINS[domain].true_dynamics is None:
+            faults.append(f"{where}: expected null: domain '{domain}' has no `true_dynamics`.")
+    for name, values in lists:
+        if len(set(values)) < len(values):
+            twice = next(value for value in values if values.count(value) > 1)
+            faults.append(f"{at}.tables.{name}: expected each once; found twice: {twice}.")
+    for where, column in columns:
         if column.distribution not in DISTRIBUTIONS:
             faults.append(
                 f"{where}: '{column.distribution}' is no distribution. "
                 f"{suggestion(column.distribution, DISTRIBUTIONS)}"
             )
             continue
-        generated = DISTRIBUTIONS[column.distribution] is not None
-        allowed = tuple(DYNAMICS) if generated else ("none",)
+        distribution = DISTRIBUTIONS[column.distribution]
+        allowed = distribution.dynamics if distribution is not None else ("none",)
         if column.dynamics not in allowed:
             faults.append(
                 f"{where}: '{column.dynamics}' are no dynamics for '{column.distribution}'. "
                 f"{suggestion(column.dynamics, allowed)}"
             )
+        elif distribution is not None:
+            reason = AUGMENTATION[distribution.augmentation].refuses(DOMAINS[domain])
+            if reason:
+                faults.append(f"{where}: '{column.distribution}': {reason}")
     return faults

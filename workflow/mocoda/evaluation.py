@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -20,29 +21,78 @@ def episode_seeds(domain: Domain, purpose: str, seed: int, episodes: int) -> np.
     )
 
 
-def evaluate_actor(
-    domain: Domain, actor: Actor, seeds: np.ndarray, threads: int = 1
-) -> pd.DataFrame:
-    """Run one episode of the target task a seed to its horizon.
+@dataclass(frozen=True)
+class Rollouts:
+    """Episodes of the target task, side by side.
 
-    Columns: episode_seed, return (sum of rewards), success (at the last step, as the published
-    code counts), steps, and the domain's own (`Domain.describe_episodes`).
+    observations : float64 [steps + 1, n, obs]; actions : float64 [steps, n, act]; goal [n, goal];
+    rewards : float64 [steps, n], 0 after the end. lengths : int64 [n], steps until the end. Where
+    `Domain.ends_at_goal`, an episode stands still once a row is terminated.
+    """
+
+    observations: np.ndarray
+    actions: np.ndarray
+    goal: np.ndarray
+    rewards: np.ndarray
+    lengths: np.ndarray
+
+    def last(self, values: np.ndarray) -> np.ndarray:
+        """The entries [n, ...] of values [steps, n, ...] at each episode's last step."""
+        return values[self.lengths - 1, np.arange(len(self.lengths))]
+
+
+def roll_out(
+    domain: Domain,
+    seeds: np.ndarray,
+    make_actor: Callable[[np.ndarray, np.ndarray], Actor],
+    threads: int = 1,
+) -> Rollouts:
+    """Run one episode of the target task a seed.
+
+    make_actor : (first observation, goal) -> actor(observation, goal) -> action.
     """
     task = domain.make_task(len(seeds), threads)
     observation, goal = task.reset(seeds)
-    first = observation
-    total = np.zeros(len(seeds))
-    reward = total
+    actor = make_actor(observation, goal)
+    alive = np.ones(len(seeds), dtype=bool)
+    lengths = np.zeros(len(seeds), dtype=np.int64)
+    observations, actions, rewards = [observation], [], []
     for _ in range(domain.horizon):
-        observation = task.step(actor(observation, goal))
-        reward = np.asarray(domain.reward(observation, goal))
-        total = total + reward
+        action = actor(observation, goal)
+        moved = task.step(action)
+        observation = np.where(alive[:, None], moved, observation)
+        reward = np.where(alive, np.asarray(domain.reward(moved, goal), dtype=np.float64), 0.0)
+        lengths += alive
+        if domain.ends_at_goal:
+            alive &= ~np.asarray(domain.terminated(reward))
+        observations.append(observation)
+        actions.append(action)
+        rewards.append(reward)
+        if not alive.any():
+            break
+    return Rollouts(np.stack(observations), np.stack(actions), goal, np.stack(rewards), lengths)
+
+
+def evaluate_actor(
+    domain: Domain, actor: Actor, seeds: np.ndarray, threads: int = 1
+) -> pd.DataFrame:
+    """Run one episode of the target task a seed, to its end.
+
+    Columns: episode_seed, return (sum of rewards), success (at the last step, as the published
+    code counts), steps (the horizon where the goal is never reached, or ends nothing), and the
+    domain's own (`Domain.describe_episodes`).
+    """
+    rollouts = roll_out(domain, seeds, lambda first, goal: actor, threads)
     return pd.DataFrame(
         {
             "episode_seed": seeds,
-            "return": total,
-            "success": np.asarray(domain.success(reward)),
-            "steps": domain.horizon,
-            **domain.describe_episodes(first, goal, observation),
+            "return": rollouts.rewards.sum(axis=0),
+            "success": np.asarray(domain.success(rollouts.last(rollouts.rewards))),
+            "steps": rollouts.lengths,
+            **domain.describe_episodes(
+                rollouts.observations[0],
+                rollouts.goal,
+                rollouts.last(rollouts.observations[1:]),
+            ),
         }
     )

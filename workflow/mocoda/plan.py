@@ -10,37 +10,59 @@ import argparse
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
 
 from mocoda.config import Config, DomainConfig, load
+from mocoda.domains import DOMAINS
+from mocoda.domains.base import Domain
 
-# Per second on one core at the default scale's network sizes (our measurements).
+# Per second on one core (our measurements); without a simulator the first two hardly count.
 COLLECTED_ROWS = 2100
 SIMULATED_STEPS = 2400
-DYNAMICS_UPDATES = 18
 SAMPLED_ROWS = 50_000
 REBALANCED_ROWS = 100_000
-AGENT_UPDATES = 110
+# Seconds of an update: a part that does not depend on the networks' size, and one for each row and
+# weight (lines through our measurements at 256 and 512 wide layers).
+AGENT_UPDATE, AGENT_ROW_WEIGHT = 0.008, 33e-12
+DYNAMICS_UPDATE, DYNAMICS_ROW_WEIGHT = 0.005, 100e-12
 JOB_START = 4.0  # seconds: Python, torch, MuJoCo
 
 
-def expected_seconds(settings: DomainConfig, horizon: int = 75) -> dict[str, float]:
+def weights(widths: Sequence[int]) -> int:
+    """Weights between the hidden layers: nearly all that a network has."""
+    return sum(a * b for a, b in pairwise((widths[0], *widths)))
+
+
+def expected_seconds(settings: DomainConfig, domain: Domain) -> dict[str, float]:
     """Core-seconds of one job of each stage (a guess)."""
+    simulated = 0.0 if domain.true_dynamics else 1.0
+    horizon = domain.horizon * simulated
+    dynamics = settings.train_dynamics
+    children = len(domain.slots.child_names)
+    dynamics_update = DYNAMICS_UPDATE + DYNAMICS_ROW_WEIGHT * (
+        dynamics.members * dynamics.batch_size * children * weights(dynamics.factored_hidden) / 2
+    )
+    agents = [getattr(settings.train_offline_agent, name) for name in settings.tables.agents]
+    agent_update = AGENT_UPDATE + AGENT_ROW_WEIGHT * (
+        sum(agent.batch_size * weights(agent.hidden_sizes) for agent in agents) / len(agents)
+    )
     real = settings.collect_empirical["transitions"]
     proposed = settings.sample_augmented.proposed_rows(real)
     training = settings.train_offline_agent
     evaluation = settings.evaluate
     episodes = evaluation.episodes + evaluation.curve_episodes * training.snapshots
     return {
-        "collect_empirical": real / COLLECTED_ROWS,
+        "collect_empirical": simulated * real / COLLECTED_ROWS,
         "collect_oracle": settings.collect_oracle.episodes * horizon / SIMULATED_STEPS,
         "fit_gmm_parents": 20.0 * min(1.0, real / 200_000),
-        "train_dynamics": settings.train_dynamics.updates / DYNAMICS_UPDATES,
+        "train_dynamics": dynamics.updates * dynamics_update,
         "sample_augmented": proposed / SAMPLED_ROWS,
         "rebalance": proposed / REBALANCED_ROWS,
-        "train_offline_agent": training.updates / AGENT_UPDATES,
+        "train_offline_agent": training.updates * agent_update,
         "evaluate": episodes * horizon / SIMULATED_STEPS,
     }
 
@@ -72,7 +94,7 @@ def main() -> None:
     config = load(yaml.safe_load((root / "config.yaml").read_text()))
     domain, scale = scale_of(arguments.target, config)
     jobs = planned_jobs(arguments.target, root / "Snakefile")
-    seconds = expected_seconds(config.domains[domain][scale])
+    seconds = expected_seconds(config.domains[domain][scale], DOMAINS[domain])
     print(f"{arguments.target}: domain {domain}, scale {scale}, {arguments.cores} core(s)\n")
     total = 0.0
     for rule, count in jobs.items():

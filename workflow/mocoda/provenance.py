@@ -42,7 +42,7 @@ def verify_inputs(checksums: Mapping[str, str]) -> None:
             written[folder] = {
                 name: digest
                 for file in sorted(folder.glob("*provenance.json"))
-                for name, digest in read_json(file).get("outputs", {}).items()
+                for name, digest in outputs_in(file).items()
             }
         digest = written[folder].get(Path(path).name, found)
         if digest != found:
@@ -52,6 +52,20 @@ def verify_inputs(checksums: Mapping[str, str]) -> None:
                 found=f"other contents (sha256 {found[:12]}…)",
                 remedy="Delete it and run the same command again: its stage is run anew.",
             )
+
+
+def outputs_in(file: Path) -> dict[str, str]:
+    """Checksums by file name in a provenance file; raises UserError if it is damaged."""
+    facts = read_json(file)
+    outputs = facts.get("outputs", {}) if isinstance(facts, dict) else None
+    if not isinstance(outputs, dict) or not all(isinstance(v, str) for v in outputs.values()):
+        raise UserError(
+            file,
+            expected="the provenance that a stage wrote, with checksums of its outputs",
+            found=f"{str(facts)[:60]}",
+            remedy="Delete it and run the same command again: its stage is run anew.",
+        )
+    return dict(outputs)
 
 
 def describe_run(

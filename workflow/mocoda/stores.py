@@ -253,11 +253,29 @@ def read_transitions(manifest: Path | str, folder: Path | str) -> Transitions:
 
 
 def read_columns(
-    folder: Path | str, names: Iterable[str], chunk_rows: int = 250_000
+    folder: Path | str,
+    names: Iterable[str],
+    chunk_rows: int = 250_000,
+    chosen: np.ndarray | None = None,
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Some columns of a store, a bounded number of rows at a time."""
+    """Some columns of a store, a bounded number of rows at a time.
+
+    chosen : sorted numbers of the rows to give, or None for all. Raises UserError if the store has
+    fewer rows.
+    """
     group = open_group(folder)
     arrays = [array_of(group, name) for name in names]
-    rows = arrays[0].shape[0]
-    for start in range(0, rows, chunk_rows):
-        yield tuple(np.asarray(array[start : start + chunk_rows]) for array in arrays)
+    total = arrays[0].shape[0]
+    if chosen is not None and len(chosen) and (chosen[-1] >= total or chosen[0] < 0):
+        raise UserError(
+            folder,
+            expected=f"at least {chosen[-1] + 1} rows",
+            found=f"{total} rows",
+            remedy="The selection belongs to another store: run rebalance again.",
+        )
+    for start in range(0, total, chunk_rows):
+        rows: slice | np.ndarray = slice(None)
+        if chosen is not None:
+            first, last = np.searchsorted(chosen, [start, start + chunk_rows])
+            rows = chosen[first:last] - start
+        yield tuple(np.asarray(array[start : start + chunk_rows])[rows] for array in arrays)

@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from mocoda.artifacts import canonical_json
+from mocoda.augmentation import AUGMENTATION
 from mocoda.code_version import code_version, module_file
-from mocoda.config import DISTRIBUTIONS, Config, DomainConfig
+from mocoda.config import Column, Config, DomainConfig
+from mocoda.distributions import DISTRIBUTIONS, Distribution
+from mocoda.domains import DOMAINS
 from mocoda.masks import MASKS
 
 DATA = "data/{domain}/{scale}/seed_{seed}"
@@ -35,23 +38,32 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
     """
     settings = section(config, wildcards)
     found: Any = getattr(settings, stage, None)
-    if stage == "rebalance":
-        kind = DISTRIBUTIONS[wildcards.distribution]
-        sampling = settings.sample_augmented
-        found = {
-            "kind": kind,
-            "settings": getattr(settings.rebalance, str(kind)).model_dump(mode="json"),
-            "sampling": sampling.model_dump(mode="json"),
-        }
+    if stage in ("sample_augmented", "rebalance"):
+        whole = settings.sample_augmented.model_dump(mode="json")
+        own = {name: whole.pop(name) for name in AUGMENTATION}
+        found = {"sampling": whole}
+        if stage == "rebalance":
+            kind = distribution_of(wildcards).rebalance
+            found["kind"] = kind
+            found["settings"] = getattr(settings.rebalance, kind).model_dump(mode="json")
+        else:
+            found["augmentation"] = own[wildcards.augmentation]
     elif stage == "train_offline_agent":
         whole = settings.train_offline_agent.model_dump(mode="json")
         agents = {name: whole.pop(name) for name in list(whole) if isinstance(whole[name], dict)}
         found = {"training": whole, "agent": agents[wildcards.agent]}
-    elif stage in ("tables", "figures"):
+    elif stage in ("tables", "figures", "validity"):
         found = {
             **settings.tables.model_dump(mode="json"),
             "seeds": list(settings.seeds),
             "shared_data": settings.shared_data,
+        }
+    elif stage == "model_error":
+        table = settings.tables.model_error
+        found = {
+            "columns": [c.model_dump() for c in table.columns] if table else [],
+            "rows": table.rows if table else 0,
+            "deviation_divisor": settings.sample_augmented.deviation_divisor,
         }
     elif stage in ("film", "report_dynamics"):
         found = {}
@@ -63,19 +75,20 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
 def stage_code(config: Config, stage: str, wildcards: Any) -> str:
     """The version of the code that a job runs: its stage, its domain and its variants."""
     names = [f"mocoda.stages.{stage}", f"mocoda.domains.{wildcards.domain}"]
-    if stage in (
-        "fit_mask",
-        "fit_gmm_parents",
-        "train_dynamics",
-        "report_dynamics",
-        "sample_augmented",
-    ):
+    uses_mask = {"fit_mask", "fit_gmm_parents", "train_dynamics", "report_dynamics", "model_error"}
+    uses_dynamics = {"train_dynamics", "report_dynamics", "model_error"}
+    if stage == "sample_augmented":
+        variant = AUGMENTATION[wildcards.augmentation]
+        names.append(variant.generate.__module__)
+        uses_mask |= {stage} if "mask" in variant.needs else set()
+        uses_dynamics |= {stage} if "dynamics" in variant.needs else set()
+    if stage in uses_mask:
         kind = section(config, wildcards).fit_mask["kind"]
         names.append(MASKS[kind].fit.__module__)
-    if stage in ("train_dynamics", "report_dynamics", "sample_augmented"):
+    if stage in uses_dynamics:
         names.append(f"mocoda.dynamics.{wildcards.dynamics}")
     if stage == "rebalance":
-        names.append(f"mocoda.rebalance.{DISTRIBUTIONS[wildcards.distribution]}")
+        names.append(f"mocoda.rebalance.{distribution_of(wildcards).rebalance}")
     if stage in ("train_offline_agent", "evaluate"):
         names.append(f"mocoda.agents.{wildcards.agent}")
     if stage in ("tables", "figures"):
@@ -84,6 +97,65 @@ def stage_code(config: Config, stage: str, wildcards: Any) -> str:
     if stage == "film" and module_file(film) is not None:
         names.append(film)
     return code_version(*names)
+
+
+def distribution_of(wildcards: Any) -> Distribution:
+    """The distribution that a path names; only such as have generated rows have a path."""
+    found = DISTRIBUTIONS[wildcards.distribution]
+    if found is None:
+        raise ValueError(f"'{wildcards.distribution}' has no generated rows")
+    return found
+
+
+def augmentation_inputs(wildcards: Any) -> dict[str, str]:
+    """What `sample_augmented` reads, by the augmentation of the path."""
+    needs = AUGMENTATION[wildcards.augmentation].needs
+    files = {"manifest": "empirical/manifest.json"}
+    if "transitions" in needs:
+        files["store"] = "empirical/store"
+    if "mask" in needs:
+        files |= {"mask": "mask/mask.safetensors", "mask_card": "mask/card.json"}
+    if "parents" in needs:
+        files["parents"] = "parents/parents.safetensors"
+    if "dynamics" in needs:
+        files["dynamics"] = f"dynamics/{wildcards.dynamics}/dynamics.safetensors"
+        files["dynamics_card"] = f"dynamics/{wildcards.dynamics}/card.json"
+    folder = DATA.format(**dict(wildcards.items()))
+    return {name: f"{folder}/{file}" for name, file in files.items()}
+
+
+def generated_files(column: Column) -> dict[str, str]:
+    """Files of the generated rows of a data set, below the data of a seed; none for logged rows."""
+    distribution = DISTRIBUTIONS[column.distribution]
+    if distribution is None:
+        return {}
+    store = f"augmented/{distribution.augmentation}/{column.dynamics}"
+    return {
+        "augmented_store": f"{store}/store",
+        "augmented_manifest": f"{store}/manifest.json",
+        "selection": f"datasets/{column.distribution}/{column.dynamics}/selection.safetensors",
+    }
+
+
+def generated_columns(config: Config, wildcards: Any) -> list[Column]:
+    """The columns of a table of agents that have generated rows."""
+    columns = section(config, wildcards).tables.columns
+    return [column for column in columns if DISTRIBUTIONS[column.distribution] is not None]
+
+
+def closed_form(wildcards: Any) -> bool:
+    """Whether the domain's true dynamics are known."""
+    return DOMAINS[wildcards.domain].true_dynamics is not None
+
+
+def table_dynamics(config: Config, wildcards: Any) -> list[str]:
+    """The dynamics models of the tables."""
+    tables = section(config, wildcards).tables
+    names = {column.dynamics for column in tables.columns} - {"none"}
+    if tables.model_error is not None:
+        names |= set(tables.model_error.dynamics)
+        names |= {column.dynamics for column in tables.model_error.columns} - {"none"}
+    return sorted(names)
 
 
 def cells(config: Config, domain: str, scale: str) -> list[tuple[str, str, str]]:

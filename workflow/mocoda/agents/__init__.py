@@ -1,6 +1,6 @@
 """The offline agents, by the names that the configuration uses."""
 
-from mocoda.agents import bcq, bcq_settings, td3_bc
+from mocoda.agents import bcq, bcq_settings, cql, sac, td3_bc
 from mocoda.agents.base import Agent, AgentSettings, AgentVariant, Batch, Policy
 
 AGENTS: dict[str, AgentVariant] = {
@@ -20,6 +20,23 @@ AGENTS: dict[str, AgentVariant] = {
         "ensemble of mixture density networks, no perturbation; unless form = published (Fujimoto "
         "et al., 2019: twin critics, perturbed proposals from a variational autoencoder)",
         describe=bcq_settings.describe,
+    ),
+    "sac": AgentVariant(
+        settings=sac.SACSettings,
+        make=sac.SAC,
+        policy_from_tensors=sac.policy_from_tensors,
+        description="soft actor-critic with a fixed temperature, as MoCoDA ran it; unless form = "
+        "published (Haarnoja et al., 2018b: learned temperature)",
+        describe=sac.describe,
+    ),
+    "cql": AgentVariant(
+        settings=cql.CQLSettings,
+        make=cql.CQL,
+        policy_from_tensors=cql.policy_from_tensors,
+        description="conservative Q-learning in MoCoDA's form: SAC with mean Q drawn to the lower "
+        "end of the clip for random actions and to the upper end for the data's; unless form = "
+        "published (CQL(H) of Kumar et al., 2020)",
+        describe=cql.describe,
     ),
 }
 

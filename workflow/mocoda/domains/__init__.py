@@ -2,5 +2,6 @@
 
 from mocoda.domains.base import Domain
 from mocoda.domains.hooksweep2 import HOOKSWEEP2
+from mocoda.domains.nav2d import NAV2D
 
-DOMAINS: dict[str, Domain] = {"hooksweep2": HOOKSWEEP2}
+DOMAINS: dict[str, Domain] = {"hooksweep2": HOOKSWEEP2, "nav2d": NAV2D}

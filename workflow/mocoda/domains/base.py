@@ -79,5 +79,18 @@ class Domain:
     describe_episodes: Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, np.ndarray]]
     # (first observation, goal) -> a controller with act(observation): the scripted ceiling
     oracle: Callable[[np.ndarray, np.ndarray], Any] | None = None
+    # (number, generator) -> observation [n, obs] and action [n, act], uniform over the states and
+    # actions of the task; None where these fill no simple region
+    uniform_parents: Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]] | None = (
+        None
+    )
     # (policy(obs, goal) -> action, seed, path) -> writes a film; raises UserError with no renderer
     film: Callable[..., None] | None = None
+    # Whether an episode ends at its first `terminated` row; False: it runs to the horizon, as
+    # HookSweep2 does, and only data sets mark the row.
+    ends_at_goal: bool = False
+    # What is known in closed form, None where it is not; it measures, nothing is trained on it:
+    # (observation, action) -> the local graph of each row, bool [n, roots, children]
+    true_mask: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    # (observation, action) -> next observation [n, obs], in the dtype of the observation
+    true_dynamics: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None

@@ -1,4 +1,4 @@
-"""Success of the two-box task while agents train."""
+"""The main metric of the target task while agents train."""
 
 from __future__ import annotations
 
@@ -7,39 +7,54 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from mocoda.errors import UserError
+from mocoda.figures.results import COLOURS
 from mocoda.figures.style import (
     BLACK,
-    DISTRIBUTION_COLOURS,
     DYNAMICS_DASHES,
     legend_below,
     new_figure,
     require,
     tidy,
 )
+from mocoda.published import published_figure
+from mocoda.tables.agent_tables import METRICS, AgentTable, agent_table
 from mocoda.tables.names import agent_order, column_order, column_title, display
 
 WHERE = "figure of curves"
+PAPER = "the paper's mean"
 
 
 def curves(frame: pd.DataFrame) -> Figure:
-    """Success rate (%) against gradient updates: one panel an agent, one line a training set.
+    """The domain's main metric against gradient updates: one panel an agent, one line a data set.
 
-    frame : agent, distribution, dynamics, seed, updates, success (a fraction in [0, 1]).
-    Line: mean over seeds. Band: from the worst to the best seed, which is not an interval.
-    Raises UserError where success is no fraction, or where seeds of one line were evaluated at
-    different updates, since a mean over changing seeds would jump.
+    frame : agent, distribution, dynamics, seed, updates, success (a fraction in [0, 1]), steps
+    where the domain's main metric is steps, and domain (without it: success rate). Line: mean
+    over seeds. Band: from the worst to the best seed, which is not an interval. Diamond: the
+    paper's mean at the paper's number of updates, where the runs reach it.
+    Raises UserError where success is no fraction, steps are no numbers up to the horizon, or seeds
+    of one line were evaluated at different updates, since a mean over changing seeds would jump.
     """
-    require(frame, ("agent", "distribution", "dynamics", "seed", "updates", "success"), WHERE)
-    bad = ~frame["success"].between(0, 1)
+    table = agent_table(str(frame["domain"].iloc[0]) if len(frame) and "domain" in frame else "")
+    metric = METRICS[table.main_metric]
+    require(frame, ("agent", "distribution", "dynamics", "seed", "updates", metric.column), WHERE)
+    most = 1.0 if metric.is_rate else float(table.horizon or "inf")
+    bad = ~frame[metric.column].between(0, most)
     if bad.any():
         raise UserError(
-            f"{WHERE}, column 'success'",
-            expected="fractions in [0, 1]",
-            found=str(frame.loc[bad, "success"].iloc[0]),
+            f"{WHERE}, column '{metric.column}'",
+            expected="fractions in [0, 1]" if metric.is_rate else f"numbers from 0 to {most:g}",
+            found=str(frame.loc[bad, metric.column].iloc[0]),
         )
+    factor = 100 if metric.is_rate else 1
+    papers = False
     agents = sorted(frame["agent"].unique(), key=agent_order)
-    figure = new_figure(1.6 + 4.2 * len(agents), 4.3)
-    panels = figure.subplots(1, len(agents), squeeze=False, sharey=True)[0]
+    across = len(agents) if len(agents) < 4 else 2
+    down = -(-len(agents) // across)
+    figure = new_figure(1.6 + 4.2 * across, 0.6 + 3.7 * down)
+    grid = figure.subplots(down, across, squeeze=False, sharey=True)
+    panels = [axes for row in grid for axes in row][: len(agents)]
+    for axes in grid.flat[len(agents) :]:
+        axes.set_visible(False)
     for axes, agent in zip(panels, agents, strict=True):
         of_agent = frame[frame["agent"] == agent]
         groups = {
@@ -47,14 +62,15 @@ def curves(frame: pd.DataFrame) -> Figure:
             for key, part in of_agent.groupby(["distribution", "dynamics"])
         }
         for key in sorted(groups, key=column_order):
-            wide = groups[key].pivot_table(index="updates", columns="seed", values="success") * 100
+            values = groups[key].pivot_table(index="updates", columns="seed", values=metric.column)
+            wide = values * factor
             if wide.isna().any(axis=None):
                 raise UserError(
                     f"{WHERE}, {agent}, {column_title(*key)}",
                     expected="all seeds evaluated at the same updates",
                     found=f"no value of seed {wide.columns[wide.isna().any()][0]} at some updates",
                 )
-            colour = DISTRIBUTION_COLOURS.get(key[0], BLACK)
+            colour = COLOURS.get(key[0], BLACK)
             axes.plot(
                 wide.index,
                 wide.mean(axis=1),
@@ -66,17 +82,45 @@ def curves(frame: pd.DataFrame) -> Figure:
             axes.fill_between(
                 wide.index, wide.min(axis=1), wide.max(axis=1), color=colour, alpha=0.15, lw=0
             )
+            printed = paper_point(table, (agent, *key), float(wide.index.max()))
+            if printed is not None:
+                axes.plot(
+                    *printed,
+                    color=colour,
+                    marker="D",
+                    markersize=7,
+                    markerfacecolor="white",
+                    markeredgewidth=1.8,
+                    linestyle="none",
+                    clip_on=False,
+                    zorder=5,
+                )
+                papers = True
         seeds = of_agent["seed"].nunique()
         band = f"mean and range of {seeds} seeds" if seeds > 1 else "one seed"
         axes.set_title(f"{display(agent)} ({band})")
         axes.set_xlabel("gradient updates")
-        axes.set_ylim(0, 100)
+        axes.set_ylim(0, 100 if metric.is_rate else table.horizon)
         axes.set_xlim(left=0)
         axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
         tidy(axes)
-    panels[0].set_ylabel("success rate (%)")
+    for row in grid:
+        row[0].set_ylabel(metric.label)
+    if papers:
+        panels[0].plot([], [], "D", color=BLACK, markerfacecolor="white", label=PAPER)
     legend_below(figure, panels)
     return figure
+
+
+def paper_point(
+    table: AgentTable, cell: tuple[str, str, str], updates: float
+) -> tuple[float, float] | None:
+    """(updates, mean) of the paper for (agent, distribution, dynamics), None where it printed none
+    or where the runs end before its number of updates."""
+    if table.sizes is None or updates < table.sizes.updates:
+        return None
+    printed = published_figure(table.table, *cell, table.main_metric)
+    return None if printed is None else (float(table.sizes.updates), printed.mean)
 
 
 def _thousands(updates: float, _position: int | None = None) -> str:

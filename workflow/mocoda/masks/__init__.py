@@ -1,11 +1,12 @@
 """Local masks: which child depends on which root, row by row. One line a variant."""
 
-from mocoda.masks import dense, heuristic
+from mocoda.masks import dense, ground_truth, heuristic
 from mocoda.masks.base import Mask, MaskVariant
 
 MASKS: dict[str, MaskVariant] = {
     "heuristic": heuristic.VARIANT,
     "dense": dense.VARIANT,
+    "ground_truth": ground_truth.VARIANT,
 }
 
 __all__ = ["MASKS", "Mask", "MaskVariant"]

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from mocoda.domains.base import Domain
 from mocoda.errors import UserError
+from mocoda.factors import mask_id
+from mocoda.masks.base import Mask
 from mocoda.parents.proposals import Invalid, propose_parents
 from mocoda.parents.sampler import ParentSampler, fit_sampler
 from mocoda.parents.settings import GmmSettings
@@ -52,6 +55,18 @@ def propose(
             "stratified parents", expected="a function that gives a row's graph", found="none"
         )
     return parents.propose(n, rng, invalid, observation_dim, graph_of)
+
+
+def propose_for(
+    domain: Domain, mask: Mask, parents: Parents, rows: int, rng: np.random.Generator
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Valid rows float64 [rows, obs + act] for a domain, and what was proposed and rejected."""
+    split = domain.slots.observation_dim
+
+    def graph_of(observation: np.ndarray, action: np.ndarray) -> np.ndarray:
+        return mask_id(mask(observation, action))
+
+    return propose(parents, rows, rng, domain.invalid_parents, split, graph_of)
 
 
 def from_arrays(arrays: Mapping[str, np.ndarray]) -> Parents:

@@ -6,13 +6,15 @@ scripted controller reaches (the ceiling in the notes of the tables).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.artifacts import write_json
 from mocoda.domains import DOMAINS
 from mocoda.errors import UserError
-from mocoda.evaluation import episode_seeds
+from mocoda.evaluation import Actor, episode_seeds, roll_out
 from mocoda.jobs import Job
 from mocoda.stores import write_transitions
 from mocoda.transitions import Provenance, Transitions
@@ -26,6 +28,11 @@ class OracleSettings(BaseModel):
     episodes: int = Field(200, ge=1, description="Episodes of the scripted oracle.")
 
 
+def acting(controller: Any) -> Actor:
+    """A controller of the domain as an actor."""
+    return lambda observation, goal: np.clip(controller.act(observation), -1.0, 1.0)
+
+
 def collect_oracle(job: Job) -> None:
     """Write the oracle's transitions with their manifest, and a card with its success count."""
     domain = DOMAINS[job.wildcards["domain"]]
@@ -34,37 +41,35 @@ def collect_oracle(job: Job) -> None:
         raise UserError(
             f"domain {domain.name}", expected="a scripted oracle", found="none", remedy=""
         )
-    episodes = settings.episodes
-    task = domain.make_task(episodes, job.threads)
-    observation, goal = task.reset(episode_seeds(domain, "oracle", 0, episodes))
-    controller = domain.oracle(observation, goal)
-    observations, actions = [observation], []
-    for _ in range(domain.horizon):
-        action = np.clip(controller.act(observation), -1.0, 1.0)
-        observation = task.step(action)
-        actions.append(action)
-        observations.append(observation)
-    # [episodes, steps, columns], then one row a step.
-    path = np.stack(observations, axis=1).astype(np.float32)
-    rows = episodes * domain.horizon
-    before, after = path[:, :-1].reshape(rows, -1), path[:, 1:].reshape(rows, -1)
-    goals = np.repeat(goal, domain.horizon, axis=0).astype(np.float32)
-    reward = np.asarray(domain.reward(after, goals), dtype=np.float32)
-    step = np.tile(np.arange(domain.horizon, dtype=np.int32), episodes)
+    episodes, oracle = settings.episodes, domain.oracle
+    seeds = episode_seeds(domain, "oracle", 0, episodes)
+    rollouts = roll_out(domain, seeds, lambda *at: acting(oracle(*at)), job.threads)
+    # One row a step, episode after episode, without what lies after an episode's end.
+    number, step = np.nonzero(np.arange(len(rollouts.actions)) < rollouts.lengths[:, None])
+    path = rollouts.observations.astype(np.float32)
+    goal = rollouts.goal[number].astype(np.float32)
+    reward = np.asarray(domain.reward(path[step + 1, number], goal), dtype=np.float32)
+    terminated = np.asarray(domain.terminated(reward))
+    last = step == rollouts.lengths[number] - 1
     transitions = Transitions(
-        observation=before,
-        action=np.stack(actions, axis=1).astype(np.float32).reshape(rows, -1),
-        next_observation=after,
-        goal=goals,
+        observation=path[step, number],
+        action=rollouts.actions[step, number].astype(np.float32),
+        next_observation=path[step + 1, number],
+        goal=goal,
         reward=reward,
-        terminated=np.asarray(domain.terminated(reward)),
-        truncated=step == domain.horizon - 1,
-        episode=np.repeat(np.arange(episodes, dtype=np.int64), domain.horizon),
-        step=step,
-        provenance=np.full(rows, Provenance.REAL, dtype=np.uint8),
+        terminated=terminated,
+        truncated=last & ~terminated if domain.ends_at_goal else last,
+        episode=number.astype(np.int64),
+        step=step.astype(np.int32),
+        provenance=np.full(len(step), Provenance.REAL, dtype=np.uint8),
     )
-    successes = int(np.asarray(domain.success(reward[step == domain.horizon - 1])).sum())
-    facts = {"episodes": episodes, "successes": successes, "success_rate": successes / episodes}
+    successes = int(np.asarray(domain.success(reward[last])).sum())
+    facts = {
+        "episodes": episodes,
+        "successes": successes,
+        "success_rate": successes / episodes,
+        "mean_steps": float(rollouts.lengths.mean()),
+    }
     job.log(f"oracle: {successes} of {episodes} episodes succeed")
     write_transitions(job.outputs["store"], job.outputs["manifest"], transitions, facts)
     write_json(job.outputs["card"], facts)

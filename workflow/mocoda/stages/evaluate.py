@@ -37,7 +37,11 @@ def load_actor(domain: Domain, card: str, tensors: dict[str, torch.Tensor]) -> A
 
 
 def evaluate(job: Job) -> None:
-    """Write one row an episode of the final policy, and the curve of the snapshots."""
+    """Write one row an episode of the final policy, and the curve of the snapshots.
+
+    The curve has a row a snapshot: updates, success (a fraction), steps (mean over its episodes;
+    the horizon where an episode does not arrive) and episodes.
+    """
     domain = DOMAINS[job.wildcards["domain"]]
     settings = EvaluationSettings.model_validate(job.settings)
     final = read_tensors(job.inputs["policy"])
@@ -62,8 +66,9 @@ def evaluate(job: Job) -> None:
             actor = load_actor(domain, job.inputs["card"], {**tensors, **statistics})
             found = evaluate_actor(domain, actor, seeds, job.threads)
             success = float(found["success"].mean())
-            points.append((int(updates), success, len(found)))
-            job.log(f"after {int(updates)} updates: success {success:.3f}")
-    curve = pd.DataFrame(points, columns=["updates", "success", "episodes"])
+            steps = float(found["steps"].mean())
+            points.append((int(updates), success, steps, len(found)))
+            job.log(f"after {int(updates)} updates: success {success:.3f}, {steps:.1f} steps")
+    curve = pd.DataFrame(points, columns=["updates", "success", "steps", "episodes"])
     with atomic_path(job.outputs["curve"]) as path:
         curve.to_csv(path, index=False)

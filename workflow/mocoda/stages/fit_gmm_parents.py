@@ -7,10 +7,8 @@ import torch
 
 from mocoda.artifacts import read_tensors, write_json, write_tensors
 from mocoda.domains import DOMAINS
-from mocoda.domains.base import Domain
 from mocoda.factors import mask_id
 from mocoda.jobs import Job
-from mocoda.masks import Mask
 from mocoda.parents import gmm
 from mocoda.parents.settings import GmmSettings
 from mocoda.seeding import numpy_generator
@@ -21,18 +19,6 @@ from mocoda.stores import read_transitions
 def load_parents(tensors: str) -> gmm.Parents:
     """The parents that an earlier `fit_gmm_parents` wrote."""
     return gmm.from_arrays({name: value.numpy() for name, value in read_tensors(tensors).items()})
-
-
-def propose(
-    parents: gmm.Parents, rows: int, rng: np.random.Generator, domain: Domain, mask: Mask
-) -> tuple[np.ndarray, dict[str, int]]:
-    """Valid rows float64 [rows, obs + act] for a domain, and what was proposed and rejected."""
-    split = domain.slots.observation_dim
-
-    def graph_of(observation: np.ndarray, action: np.ndarray) -> np.ndarray:
-        return mask_id(mask(observation, action))
-
-    return gmm.propose(parents, rows, rng, domain.invalid_parents, split, graph_of)
 
 
 def fit_gmm_parents(job: Job) -> None:
@@ -47,7 +33,7 @@ def fit_gmm_parents(job: Job) -> None:
         graphs = mask_id(mask(transitions.observation, transitions.action))
     columns = [domain.slots.columns_of(names) for names in domain.parent_sets]
     parents = gmm.fit(rows, columns, settings, numpy_generator(*job.names), graphs, job.log)
-    _, counts = propose(parents, 20_000, numpy_generator(*job.names, "check"), domain, mask)
+    _, counts = gmm.propose_for(domain, mask, parents, 20_000, numpy_generator(*job.names, "check"))
     job.log(f"of 20000 accepted parents: {counts}")
     write_tensors(
         job.outputs["parents"],

@@ -1,4 +1,4 @@
-"""Stage 5: new parents from the mixtures, their children from the dynamics, labelled by the domain.
+"""Stage 5: new transitions by an augmentation, with goals and rewards of the domain.
 
 Shards are drawn from random streams of their own, so a run that was killed goes on at the shard
 it was in and ends with the same bytes; memory holds one shard.
@@ -14,18 +14,16 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.artifacts import read_json, write_json
+from mocoda.augmentation import AUGMENTATION, Generated, Ingredients
+from mocoda.augmentation.base import Need
 from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
-from mocoda.dynamics.ensemble import GaussianEnsemble
-from mocoda.errors import UserError
 from mocoda.jobs import Job
-from mocoda.masks import Mask
-from mocoda.parents.gmm import Parents
-from mocoda.seeding import numpy_generator, torch_generator
-from mocoda.stages.fit_gmm_parents import load_parents, propose
+from mocoda.seeding import numpy_generator
+from mocoda.stages.fit_gmm_parents import load_parents
 from mocoda.stages.fit_mask import load_mask
 from mocoda.stages.train_dynamics import load_dynamics
-from mocoda.stores import TransitionWriter, write_manifest
+from mocoda.stores import TransitionWriter, read_transitions, write_manifest
 from mocoda.transitions import Provenance, Transitions
 
 
@@ -59,73 +57,67 @@ class SampleSettings(BaseModel):
         return round(self.proposals_per_row * self.generated_rows(real))
 
 
-def augment(
-    domain: Domain,
-    parents: Parents,
-    mask: Mask,
-    dynamics: GaussianEnsemble,
-    rows: int,
-    deviation_divisor: float,
-    names: tuple[Any, ...],
-) -> tuple[Transitions, dict[str, int]]:
-    """Draw `rows` generated transitions and the counts of rejected proposals by reason.
+def label(
+    domain: Domain, generated: Generated, provenance: Provenance, names: tuple[Any, ...]
+) -> Transitions:
+    """Whole rows: goals of the target task, and the domain's rewards and ends for them.
 
-    `names` names the random streams. Raises UserError if a child is not finite.
+    `names` names the random stream of the goals.
     """
-    generator = numpy_generator(*names, "parents")
-    drawn, counts = propose(parents, rows, generator, domain, mask)
-    split = domain.slots.observation_dim
-    observation = drawn[:, :split].astype(np.float32)
-    action = drawn[:, split:].astype(np.float32)
-    next_observation = dynamics.sample(
-        observation,
-        action,
-        mask(observation, action),
-        deviation_divisor,
-        torch_generator(*names, "children", device=dynamics.device),
-    )
-    if not np.isfinite(next_observation).all():
-        row = int((~np.isfinite(next_observation)).any(axis=1).argmax())
-        raise UserError(
-            f"generated row {row} of {'/'.join(map(str, names))}",
-            expected="finite children",
-            found=str(next_observation[row].tolist()),
-            remedy="Retrain the dynamics with a lower learning rate, or cut the parents' tails.",
-        )
+    rows = len(generated.observation)
     goal = domain.sample_goals(rows, numpy_generator(*names, "goals")).astype(np.float32)
-    reward = np.asarray(domain.reward(next_observation, goal), dtype=np.float32)
-    return (
-        Transitions(
-            observation=observation,
-            action=action,
-            next_observation=next_observation,
-            goal=goal,
-            reward=reward,
-            terminated=np.asarray(domain.terminated(reward)),
-            truncated=np.zeros(rows, dtype=bool),
-            episode=np.full(rows, -1, dtype=np.int64),
-            step=np.zeros(rows, dtype=np.int32),
-            provenance=np.full(rows, Provenance.MODEL, dtype=np.uint8),
+    reward = np.asarray(domain.reward(generated.next_observation, goal), dtype=np.float32)
+    return Transitions(
+        observation=generated.observation,
+        action=generated.action,
+        next_observation=generated.next_observation,
+        goal=goal,
+        reward=reward,
+        terminated=np.asarray(domain.terminated(reward)),
+        truncated=np.zeros(rows, dtype=bool),
+        episode=np.full(rows, -1, dtype=np.int64),
+        step=np.zeros(rows, dtype=np.int32),
+        provenance=np.full(rows, provenance, dtype=np.uint8),
+    )
+
+
+def gather(job: Job, domain: Domain, needs: tuple[Need, ...], divisor: float) -> Ingredients:
+    """What the augmentation needs, read from the outputs of earlier stages."""
+    files = job.inputs
+    return Ingredients(
+        domain=domain,
+        deviation_divisor=divisor,
+        transitions=(
+            read_transitions(files["manifest"], files["store"]) if "transitions" in needs else None
         ),
-        dict(counts),
+        mask=load_mask(files["mask_card"], files["mask"], domain) if "mask" in needs else None,
+        parents=load_parents(files["parents"]) if "parents" in needs else None,
+        dynamics=(
+            load_dynamics(files["dynamics_card"], files["dynamics"], domain)
+            if "dynamics" in needs
+            else None
+        ),
     )
 
 
 def sample_augmented(job: Job) -> None:
     """Write the store of generated rows, shard by shard, and its manifest."""
-    settings = SampleSettings.model_validate(job.settings)
+    settings = SampleSettings.model_validate(job.settings["sampling"])
     domain = DOMAINS[job.wildcards["domain"]]
-    mask = load_mask(job.inputs["mask_card"], job.inputs["mask"], domain)
-    parents = load_parents(job.inputs["parents"])
-    dynamics = load_dynamics(job.inputs["dynamics_card"], job.inputs["dynamics"], domain)
+    kind = job.wildcards["augmentation"]
+    variant = AUGMENTATION[kind]
+    own_settings = variant.settings.model_validate(job.settings["augmentation"])
+    ingredients = gather(job, domain, variant.needs, settings.deviation_divisor)
     widths = {
         "observation": domain.slots.observation_dim,
         "next_observation": domain.slots.observation_dim,
         "action": domain.slots.action_dim,
         "goal": domain.goal_dim,
     }
+    real = int(read_json(job.inputs["manifest"])["rows"])
+    proposed = settings.proposed_rows(real)
+    rows_in_all = proposed if variant.chosen_from else settings.generated_rows(real)
     partial = job.state / "store"
-    rows_in_all = settings.proposed_rows(int(read_json(job.inputs["manifest"])["rows"]))
     writer = TransitionWriter(partial, rows_in_all, widths, settings.shard_rows)
     counted = job.state / "counts.json"
     # By shard, so that the shard a kill came in is not counted twice.
@@ -134,20 +126,19 @@ def sample_augmented(job: Job) -> None:
         job.log(f"going on from shard {writer.next_shard} of {writer.shards}")
     for shard in range(writer.next_shard, writer.shards):
         start, stop = writer.bounds(shard)
-        # Parents do not depend on the dynamics: the same stream for all, so that columns of a
-        # table differ by their dynamics alone.
-        names = (domain.name, "sample_augmented", job.seed, shard)
-        rows, rejected = augment(
-            domain, parents, mask, dynamics, stop - start, settings.deviation_divisor, names
-        )
-        by_shard[str(shard)] = rejected
+        # The dynamics are not among the names: columns of a table that share their parents differ
+        # by their dynamics alone.
+        names = (domain.name, "sample_augmented", kind, job.seed, shard)
+        generated = variant.generate(own_settings, ingredients, stop - start, names)
+        by_shard[str(shard)] = generated.counts
         write_json(counted, by_shard)
-        writer.write(shard, rows)
+        writer.write(shard, label(domain, generated, variant.provenance, names))
         job.log(f"shard {shard + 1}/{writer.shards}: {stop} of {rows_in_all} rows")
+    counts: Counter[str] = Counter()
+    for found in by_shard.values():
+        counts.update(found)
+    # It reads the whole store: until it is written, a kill must cost no shard.
+    write_manifest(job.outputs["manifest"], partial, {"proposals": dict(counts)})
     writer.finish()
     shutil.rmtree(job.outputs["store"], ignore_errors=True)
     shutil.move(str(partial), job.outputs["store"])
-    counts: Counter[str] = Counter()
-    for rejected in by_shard.values():
-        counts.update(rejected)
-    write_manifest(job.outputs["manifest"], job.outputs["store"], {"proposals": dict(counts)})

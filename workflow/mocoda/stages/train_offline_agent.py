@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -12,6 +13,7 @@ from mocoda.artifacts import read_tensors, write_json, write_tensors
 from mocoda.batches import BatchSource, load_table
 from mocoda.checkpoints import Checkpoint
 from mocoda.domains import DOMAINS
+from mocoda.errors import UserError
 from mocoda.jobs import Job
 from mocoda.networks import resolve_precision
 from mocoda.seeding import seed_for
@@ -70,6 +72,9 @@ def train_offline_agent(job: Job) -> None:
     planned = agent.planned_updates
     normalisation = {"input.mean": source.mean, "input.std": source.std}
     snapshots = Snapshots(agent, planned, training.updates, training.snapshots, job.checkpoint())
+    if not snapshots.whole():
+        job.log("a snapshot of the killed run is damaged: starting anew")
+        job.checkpoint().remove()
     progress = train(
         agent,
         lambda number: list(
@@ -112,7 +117,8 @@ class Snapshots:
     def __init__(
         self, agent: object, planned: int, updates: int, count: int, checkpoint: Checkpoint
     ) -> None:
-        self.agent, self.folder = agent, checkpoint.folder / "snapshots"
+        self.agent, self.checkpoint = agent, checkpoint
+        self.folder = checkpoint.folder / "snapshots"
         before = planned - updates
         marks = [before + max(1, round(updates * (i + 1) / count)) for i in range(count)]
         # A snapshot is taken at the end of the block that reaches its mark.
@@ -122,15 +128,30 @@ class Snapshots:
     def keep_if_due(self, updates: int) -> bool:
         """Write the acting policy if this is a mark; never stops the training."""
         if updates in self.marks:
-            name = f"{updates - self.before:09d}.safetensors"
-            write_tensors(self.folder / name, self.agent.policy_tensors())  # type: ignore[attr-defined]
+            write_tensors(self.file_of(updates), self.agent.policy_tensors())  # type: ignore[attr-defined]
         return False
+
+    def whole(self) -> bool:
+        """Whether all snapshots that the checkpoint's run has taken can be read."""
+        saved = self.checkpoint.load()
+        done = int(saved["loop.updates"]) if saved else 0
+        try:
+            for mark in self.marks:
+                if mark <= done:
+                    read_tensors(self.file_of(mark))
+        except UserError:
+            return False
+        return True
+
+    def file_of(self, mark: int) -> Path:
+        """Where the snapshot of a mark lies; its name counts the updates of the policy."""
+        return self.folder / f"{mark - self.before:09d}.safetensors"
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All snapshots, each tensor named `<updates>/<name>`."""
         found = {}
         for mark in self.marks:
-            file = self.folder / f"{mark - self.before:09d}.safetensors"
+            file = self.file_of(mark)
             for name, value in read_tensors(file).items():
                 found[f"{file.stem}/{name}"] = value
         return found

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from mocoda.errors import UserError
+from mocoda.tables.agent_tables import METRICS, AgentTable, agent_table
 
 CELL = ("agent", "distribution", "dynamics")
 KEYS = (*CELL, "seed")
-EPISODE_COLUMNS = ("domain", "scale", *KEYS, "episode_seed", "return", "success", "side")
+EPISODE_COLUMNS = ("domain", "scale", *KEYS, "episode_seed", "return", "success")
 CARD_FIELDS = (
     "updates",
     "transitions_real",
@@ -38,13 +39,20 @@ class RunKey(NamedTuple):
         return f"({self.agent}, {self.distribution}, {self.dynamics}, seed {self.seed})"
 
 
-def check_episodes(episodes: pd.DataFrame, scale: str) -> None:
-    """Raises UserError for missing columns, mixed domains or scales, doubled episodes, values
-    that are not finite, unknown sides, and seeds of a cell with unequal numbers of episodes."""
-    absent = [name for name in EPISODE_COLUMNS if name not in episodes]
-    if absent or episodes.empty:
-        found = f"no column '{absent[0]}'" if absent else "no rows"
-        raise UserError(WHERE, expected=f"columns {', '.join(EPISODE_COLUMNS)}", found=found)
+def check_episodes(episodes: pd.DataFrame, scale: str) -> AgentTable:
+    """The table that these episodes fill, if they can.
+
+    Raises UserError for missing columns, mixed domains or scales, doubled episodes, values that
+    are not finite, unknown sides, impossible numbers of steps, and seeds of a cell with unequal
+    numbers of episodes. The columns `side` and `steps` are read only where the domain's table has
+    metrics of them.
+    """
+    _check_columns(episodes, EPISODE_COLUMNS)
+    table = agent_table(str(episodes["domain"].iloc[0]))
+    metrics = [METRICS[name] for name in table.metrics]
+    sided = any(metric.side for metric in metrics)
+    needed = dict.fromkeys([*EPISODE_COLUMNS, *(metric.column for metric in metrics)])
+    _check_columns(episodes, (*needed, "side") if sided else tuple(needed))
     for name, wanted in (("scale", [scale]), ("domain", list(episodes["domain"].unique()[:1]))):
         found_values = list(episodes[name].unique())
         if found_values != wanted:
@@ -67,21 +75,12 @@ def check_episodes(episodes: pd.DataFrame, scale: str) -> None:
             f"{WHERE}, column 'success'", expected="true or false", found="other values"
         )
     finite = np.isfinite(episodes["return"].to_numpy(float))
-    if not finite.all():
-        row = episodes[~finite].iloc[0]
-        raise UserError(
-            f"{WHERE}, run {_key(row)}, column 'return'",
-            expected="finite numbers",
-            found=str(row["return"]),
-        )
-    stray = ~episodes["side"].isin(["toward", "away"])
-    if stray.any():
-        row = episodes[stray].iloc[0]
-        raise UserError(
-            f"{WHERE}, run {_key(row)}, column 'side'",
-            expected="'toward' or 'away'",
-            found=repr(row["side"]),
-        )
+    _refuse_first(episodes, ~finite, "return", "finite numbers")
+    if sided:
+        stray = ~episodes["side"].isin(["toward", "away"])
+        _refuse_first(episodes, stray.to_numpy(), "side", "'toward' or 'away'", quoted=True)
+    if table.horizon is not None:
+        _check_steps(episodes, table.horizon)
     counts = episodes.groupby(list(KEYS)).size()
     for cell, of_cell in counts.groupby(list(CELL)):
         if of_cell.min() < of_cell.max():
@@ -92,6 +91,34 @@ def check_episodes(episodes: pd.DataFrame, scale: str) -> None:
                 found=str(of_cell.min()),
                 remedy="Evaluate all seeds on the same number of episodes.",
             )
+    return table
+
+
+def _check_columns(episodes: pd.DataFrame, columns: tuple[str, ...]) -> None:
+    absent = [name for name in columns if name not in episodes]
+    if absent or episodes.empty:
+        found = f"no column '{absent[0]}'" if absent else "no rows"
+        raise UserError(WHERE, expected=f"columns {', '.join(columns)}", found=found)
+
+
+def _check_steps(episodes: pd.DataFrame, horizon: int) -> None:
+    """Steps are whole numbers from 1 to the horizon, and the horizon where there is no success."""
+    steps = episodes["steps"].to_numpy(float)
+    whole = (steps == np.round(steps)) & (steps >= 1) & (steps <= horizon)
+    _refuse_first(episodes, ~whole, "steps", f"whole numbers from 1 to {horizon}")
+    short = ~episodes["success"].to_numpy(bool) & (steps != horizon)
+    _refuse_first(episodes, short, "steps", f"{horizon} where the goal is not reached")
+
+
+def _refuse_first(
+    episodes: pd.DataFrame, bad: np.ndarray, column: str, expected: str, *, quoted: bool = False
+) -> None:
+    if bad.any():
+        row = episodes[bad].iloc[0]
+        found = repr(row[column]) if quoted else str(row[column])
+        raise UserError(
+            f"{WHERE}, run {_key(row)}, column '{column}'", expected=expected, found=found
+        )
 
 
 def check_complete(

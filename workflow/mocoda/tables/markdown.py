@@ -2,62 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import pandas as pd
 
-from mocoda.published import TABLE_3_SIZES, Sizes
+from mocoda.published import Sizes
+from mocoda.tables.agent_tables import METRICS, AgentTable, agent_table
+from mocoda.tables.columns import NONE
+from mocoda.tables.model_error_markdown import model_section
 from mocoda.tables.names import agent_order, column_order, column_title, display
-from mocoda.tables.success import SUCCESS
+from mocoda.tables.pivots import (
+    count,
+    count_range,
+    in_order,
+    markdown_table,
+    ours,
+    pivot,
+    versions_note,
+)
+from mocoda.tables.validity import validity_section
 
-NOT_RUN = "not run"
-CAPTIONS = {
-    SUCCESS: "Success rate, % of episodes",
-    f"{SUCCESS}, toward": "Success rate where both goals lie toward the robot, %",
-    f"{SUCCESS}, away": "Success rate where both goals lie away from the robot, %",
-    "return": "Return, sum of rewards over an episode",
-}
 
+def tables_markdown(
+    frame: pd.DataFrame,
+    notes: Sequence[str] = (),
+    *,
+    model_notes: Sequence[str] = (),
+    validity: pd.DataFrame | None = None,
+) -> str:
+    """A section for each table, domain and scale of `frame` (columns `COLUMNS`).
 
-def tables_markdown(frame: pd.DataFrame, notes: Sequence[str] = ()) -> str:
-    """A section for each table, domain and scale of `frame` (columns of `table3`).
-
-    Each section has one pivot (agent x data) a metric, with ours as "52.3 [44.1, 60.2]" above
-    the paper's "84.0 ± 2.8" where it printed one, then ceilings, sizes and notes. A cell that is
-    not in the frame reads "not run". `notes` are appended as further bullet points.
+    Each section has a headline on its scale and one pivot a metric, with ours as
+    "52.3 [44.1, 60.2]" above the paper's "84.0 ± 2.8" where it printed one, then sizes and notes.
+    A cell that is not in the frame reads "not run". `notes` are appended to tables of agents as
+    further bullet points, `model_notes` to tables of model errors. `validity` (as the stage
+    validity writes it) gives a last section.
     """
     sections = []
     for (table, domain, scale), part in frame.groupby(["table", "domain", "scale"], sort=False):
         title = f"## {table}: {domain}, scale `{scale}`"
-        trained = part[part["distribution"] != "-"]
-        ceilings = part[part["distribution"] == "-"]
-        blocks = [title, _headline(trained)]
-        for metric in trained["metric"].drop_duplicates():
-            rows = trained[trained["metric"] == metric]
-            blocks.append(f"**{CAPTIONS.get(metric, metric)}**\n\n{_pivot(rows)}")
-        blocks.append(_sizes(trained[trained["metric"] == SUCCESS]))
-        blocks.append("\n".join(f"- {note}" for note in _notes(trained, ceilings, notes)))
-        sections.append("\n\n".join(blocks))
+        if (part["agent"] == NONE).all():
+            sections.append(model_section(title, part, model_notes))
+        else:
+            sections.append(_agent_section(title, agent_table(str(domain)), part, notes))
+    if validity is not None:
+        domain, scale = frame[["domain", "scale"]].iloc[0]
+        sections.append(validity_section(validity, str(domain), str(scale)))
     return "\n\n".join(sections) + "\n"
 
 
-def _headline(trained: pd.DataFrame) -> str:
+def _agent_section(title: str, table: AgentTable, part: pd.DataFrame, notes: Iterable[str]) -> str:
+    trained = part[part["distribution"] != NONE]
+    oracles = part[part["distribution"] == NONE]
+    main = trained[trained["metric"] == table.main_metric]
+    blocks = [title, _headline(table, trained)]
+    for metric in trained["metric"].drop_duplicates():
+        rows = trained[trained["metric"] == metric]
+        caption = METRICS[metric].caption if metric in METRICS else metric
+        blocks.append(f"**{caption}**\n\n{_pivot(rows)}")
+    blocks.append(_sizes(main))
+    blocks.append("\n".join(f"- {note}" for note in _notes(table, main, oracles, notes)))
+    return "\n\n".join(blocks)
+
+
+def _headline(table: AgentTable, trained: pd.DataFrame) -> str:
+    paper = table.sizes
+    if paper is None:
+        return "The paper has no such table, so there is no published figure to stand beside ours."
     if not trained["reduced"].any():
         return "Updates, rows and seeds are at least the paper's throughout."
-    paper = TABLE_3_SIZES
-    updates = " or ".join(f"{int(count):,}" for count in sorted(trained["updates"].unique()))
+    updates = " or ".join(f"{int(number):,}" for number in sorted(trained["updates"].unique()))
     some = "" if trained["reduced"].all() else " (some cells; see the sizes)"
+    # Metrics of a part of the episodes may lack seeds that have no such episode.
+    seeds = trained.loc[trained["metric"] == table.main_metric, "seeds"].min()
+    fewer = f", {count(seeds)} seeds against {paper.seeds}" if seeds < paper.seeds else ""
     return (
         f"**Reduced scale**{some}: {updates} updates of an agent against the paper's "
-        f"{paper.updates:,}, data sets of {_largest(trained)} rows against {_rows(paper)}."
+        f"{paper.updates:,}, data sets of {_largest(trained)} rows against {_rows(paper)}{fewer}."
     )
 
 
 def _largest(trained: pd.DataFrame) -> str:
     total = trained["transitions_real"] + trained["transitions_generated"]
     row = trained.iloc[int(total.argmax())]
-    return f"at most {_count(row['transitions_real'])} real + " + (
-        f"{_count(row['transitions_generated'])} generated"
+    return f"at most {count(row['transitions_real'])} real + " + (
+        f"{count(row['transitions_generated'])} generated"
     )
 
 
@@ -66,32 +95,13 @@ def _rows(paper: Sizes) -> str:
 
 
 def _pivot(rows: pd.DataFrame) -> str:
-    """Two lines an agent, ours and the paper's; the second only where the paper printed one."""
     keys = sorted(set(zip(rows["distribution"], rows["dynamics"], strict=True)), key=column_order)
-    lines = []
-    for agent in sorted(rows["agent"].unique(), key=agent_order):
-        cells = {
-            (row["distribution"], row["dynamics"]): row
-            for _, row in rows[rows["agent"] == agent].iterrows()
-        }
-        ours = [_ours(cells[key]) if key in cells else NOT_RUN for key in keys]
-        paper = [_paper(cells[key]) if key in cells else "" for key in keys]
-        lines.append([f"{display(agent)}, ours", *ours])
-        if any(paper):
-            lines.append([f"{display(agent)}, paper", *paper])
-    return _table(["", *(column_title(*key) for key in keys)], lines)
-
-
-def _ours(row: pd.Series) -> str:
-    if pd.isna(row["mean"]):
-        return "no episodes"
-    return f"{row['mean']:.1f} [{row['ci_low']:.1f}, {row['ci_high']:.1f}]"
-
-
-def _paper(row: pd.Series) -> str:
-    if pd.isna(row["paper_mean"]):
-        return ""
-    return f"{row['paper_mean']:.1f} ± {row['paper_std']:.1f}"
+    columns: dict[Hashable, str] = {key: column_title(*key) for key in keys}
+    agents = {agent: display(agent) for agent in in_order(rows["agent"], agent_order)}
+    cells: dict[tuple[str, Hashable], pd.Series] = {
+        (row["agent"], (row["distribution"], row["dynamics"])): row for _, row in rows.iterrows()
+    }
+    return pivot(agents, columns, cells)
 
 
 def _sizes(main: pd.DataFrame) -> str:
@@ -104,7 +114,7 @@ def _sizes(main: pd.DataFrame) -> str:
         "Updates",
         "Seeds",
         "Episodes",
-        "Std over seeds, %",
+        f"Std over seeds, {main['unit'].iloc[0]}",
         "Interval",
         "Time, min",
     ]
@@ -114,60 +124,63 @@ def _sizes(main: pd.DataFrame) -> str:
             [
                 display(row["agent"]),
                 column_title(row["distribution"], row["dynamics"]),
-                *(_count(row[name]) for name in ("transitions_real", "transitions_generated")),
-                *(_count(row[name]) for name in ("updates", "seeds", "episodes")),
+                *(count(row[name]) for name in ("transitions_real", "transitions_generated")),
+                *(count(row[name]) for name in ("updates", "seeds", "episodes")),
                 "" if pd.isna(row["std"]) else f"{row['std']:.1f}",
                 row["interval"],
                 f"{row['seconds'] / 60:.1f}",
             ]
         )
-    return f"**What the cells are made from**\n\n{_table(header, lines)}"
+    return f"**What the cells are made from**\n\n{markdown_table(header, lines)}"
 
 
-def _notes(trained: pd.DataFrame, ceilings: pd.DataFrame, notes: Iterable[str]) -> list[str]:
-    main = trained[trained["metric"] == SUCCESS]
-    seeds = _range(main["seeds"])
-    episodes = _range(main["episodes"])
+def _notes(
+    table: AgentTable, main: pd.DataFrame, oracles: pd.DataFrame, notes: Iterable[str]
+) -> list[str]:
     printed = main["paper_seeds"].dropna()
     lines = [
-        f"Ours: mean over training seeds ({seeds} a cell, {episodes} episodes a cell over all "
-        "its seeds), in brackets a 95 % interval: the wider of Student t over the seed means and "
-        "Wilson over the pooled episodes (for returns, Student t over the pooled episodes), "
-        "clipped to 0 to 100 %. Few seeds make it wide. Over one seed it holds the chance of the "
-        "episodes only, not that of training.",
+        f"Ours: mean over training seeds ({count_range(main['seeds'])} a cell, "
+        f"{count_range(main['episodes'])} episodes a cell over all its seeds), in brackets a 95 % "
+        f"interval: {_interval(table)}. Few seeds make it wide. Over one seed it holds the chance "
+        "of the episodes only, not that of training.",
     ]
-    if len(printed):
-        lines.append(
-            f"Paper: mean ± standard deviation over {_range(printed)} seeds, as printed, at its "
-            f"own scale: {TABLE_3_SIZES.updates:,} updates, {_rows(TABLE_3_SIZES)} rows. Its "
-            "spreads are population standard deviations (divisor n); ours divide by n - 1."
+    if len(printed) and table.sizes is not None:
+        spreads = (
+            " Its spreads are population standard deviations (divisor n); ours divide by n - 1."
+            if table.table == "Table 3"
+            else ""
         )
-    for _, row in ceilings.iterrows():
         lines.append(
-            f"Ceiling, {row['agent']}: {_ours(row)} % over {_count(row['episodes'])} episodes "
-            "(not trained; the paper prints none)."
+            f"Paper: mean ± standard deviation over {count_range(printed)} seeds, as printed, at "
+            f"its own scale: {table.sizes.updates:,} updates, {_rows(table.sizes)} rows.{spreads}"
         )
+    unit = METRICS[table.main_metric].unit
+    for _, row in oracles.iterrows():
+        lines.append(
+            f"{table.limit_name.capitalize()}, {row['agent']}: {ours(row)} {unit} over "
+            f"{count(row['episodes'])} episodes (not trained; the paper prints none)."
+        )
+    lines += table.remarks
     for agent, part in main.groupby("agent"):
         for variant in part["agent_variant"].drop_duplicates():
             lines.append(f"{display(str(agent))} is: {variant}.")
     lines.append(
-        "MoCoDA and MoCoDA-P without a further word use the locally factored model; time is that "
-        "of training and evaluating the agent, summed over seeds."
+        f"{table.in_plain_columns} without a further word use the locally factored model; time is "
+        "that of training and evaluating the agent, summed over seeds."
     )
-    versions = dict.fromkeys(" ".join(main["code_version"]).split())
-    lines.append(f"Code version: {', '.join(f'`{version}`' for version in versions)}.")
-    return [*lines, *notes]
+    return [*lines, versions_note(main), *notes]
 
 
-def _range(counts: pd.Series) -> str:
-    low, high = counts.min(), counts.max()
-    return _count(low) if low == high else f"{_count(low)} to {_count(high)}"
-
-
-def _count(number: object) -> str:
-    return "" if pd.isna(number) else f"{int(number):,}"  # type: ignore[call-overload]
-
-
-def _table(header: list[str], lines: list[list[str]]) -> str:
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [header, rule, *lines])
+def _interval(table: AgentTable) -> str:
+    """How the interval of each metric is made, in words."""
+    if METRICS[table.main_metric].is_rate:
+        return (
+            "the wider of Student t over the seed means and Wilson over the pooled episodes (for "
+            "returns, Student t over the pooled episodes), clipped to 0 to 100 %"
+        )
+    return (
+        "for steps and returns the wider of Student t over the seed means and Student t over the "
+        f"pooled episodes, steps clipped to the horizon of {table.horizon}; for success rates the "
+        "wider of Student t over the seed means and Wilson over the pooled episodes, clipped to 0 "
+        "to 100 %"
+    )

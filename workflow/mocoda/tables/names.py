@@ -5,6 +5,7 @@ from __future__ import annotations
 NAMES: dict[str, str] = {
     # domains
     "hooksweep2": "HookSweep2",
+    "nav2d": "2D Navigation",
     # agents
     "td3_bc": "TD3-BC",
     "bcq": "BCQ",
@@ -17,7 +18,9 @@ NAMES: dict[str, str] = {
     "mocoda_p": "MoCoDA-P",
     "dyna": "DYNA",
     "rand": "RAND",
-    "coda": "CoDA",
+    "mocoda_components": "MoCoDA-U, components",
+    "coda": "CoDA, masked",
+    "coda_unmasked": "CoDA, unmasked",
     # dynamics models
     "locally_factored": "locally factored",
     "globally_factored": "globally factored",
@@ -25,8 +28,22 @@ NAMES: dict[str, str] = {
 }
 
 # The order of columns in tables and figures; the paper's.
-DISTRIBUTIONS = ("emp", "dyna", "rand", "mocoda", "mocoda_u", "mocoda_p", "coda")
+DISTRIBUTIONS = (
+    "emp",
+    "dyna",
+    "rand",
+    "mocoda",
+    "mocoda_u",
+    "mocoda_components",
+    "mocoda_p",
+    "coda_unmasked",
+    "coda",
+)
 DYNAMICS = ("none", "locally_factored", "globally_factored", "unfactored")
+# Dynamics that a column's title does not name.
+PLAIN = ("none", "locally_factored")
+# The paper's order of the rows of its table of models.
+MODELS = ("unfactored", "globally_factored", "locally_factored")
 AGENTS = ("sac", "bcq", "cql", "td3_bc")
 
 
@@ -37,21 +54,28 @@ def display(name: str) -> str:
 
 def column_title(distribution: str, dynamics: str) -> str:
     """E.g. "MoCoDA-P" (locally factored, the paper's method) or "MoCoDA-P, unfactored"."""
-    if dynamics in ("none", "locally_factored"):
+    if dynamics in PLAIN:
         return display(distribution)
     return f"{display(distribution)}, {display(dynamics)}"
 
 
 def column_order(key: tuple[str, str]) -> tuple[int, int, str, str]:
-    """Sort key of a column (distribution, dynamics): by dynamics, then by distribution, as the
-    paper's Table 3; unknown ids come last, by name."""
+    """Sort key of a column (distribution, dynamics): those whose title names no dynamics first,
+    then by dynamics, each by distribution, as the paper's tables; unknown ids come last, by name.
+    """
     distribution, dynamics = key
-    return (_place(dynamics, DYNAMICS), _place(distribution, DISTRIBUTIONS), dynamics, distribution)
+    group = 0 if dynamics in PLAIN else _place(dynamics, DYNAMICS)
+    return group, _place(distribution, DISTRIBUTIONS), dynamics, distribution
 
 
 def agent_order(agent: str) -> tuple[int, str]:
     """Sort key of an agent: the paper's order, then unknown ids by name."""
     return _place(agent, AGENTS), agent
+
+
+def model_order(dynamics: str) -> tuple[int, str]:
+    """Sort key of a dynamics model in the table of models: the paper's order, then by name."""
+    return _place(dynamics, MODELS), dynamics
 
 
 def _place(name: str, order: tuple[str, ...]) -> int:

@@ -19,7 +19,7 @@ REMEDY = "Delete it and run the same command again: its stage is run anew."
 @dataclass(frozen=True)
 class Runs:
     """episodes : one row an evaluation episode. cards : one dict a run. curves : one row an
-    evaluation during training, with the run's agent, distribution, dynamics and seed."""
+    evaluation during training, with the run's domain, agent, distribution, dynamics and seed."""
 
     episodes: pd.DataFrame
     cards: dict[RunKey, dict[str, Any]]
@@ -37,11 +37,11 @@ def read_runs(episode_files: Iterable[Path | str]) -> Runs:
     origin: dict[RunKey, Path] = {}
     for path in map(Path, episode_files):
         frame = _read(path, "parquet")
-        absent = [name for name in KEYS if name not in frame]
+        absent = [name for name in ("domain", *KEYS) if name not in frame]
         if absent or frame.empty:
             raise UserError(
                 path,
-                expected=f"a table of episodes with the columns {', '.join(KEYS)}",
+                expected=f"a table of episodes with the columns domain, {', '.join(KEYS)}",
                 found=f"no column {absent[0]!r}" if absent else "no rows",
                 remedy=REMEDY,
             )
@@ -55,11 +55,7 @@ def read_runs(episode_files: Iterable[Path | str]) -> Runs:
         episodes.append(frame)
         cards[key] = read_json(path.with_name("card.json"))
         curve = _read(path.with_name("curve.csv"), "csv")
-        curves.append(
-            curve.assign(
-                agent=key.agent, distribution=key.distribution, dynamics=key.dynamics, seed=key.seed
-            )
-        )
+        curves.append(curve.assign(domain=str(frame["domain"].iloc[0]), **key._asdict()))
     if not episodes:
         raise UserError("tables", expected="at least one file of episodes", found="none")
     return Runs(pd.concat(episodes, ignore_index=True), cards, pd.concat(curves, ignore_index=True))

@@ -1,0 +1,15 @@
+"""Ways to make new transitions from logged ones. One file and one line a variant."""
+
+from mocoda.augmentation import coda, coda_unmasked, dyna, mocoda, mocoda_components, rand
+from mocoda.augmentation.base import AugmentationVariant, Generated, Ingredients
+
+AUGMENTATION: dict[str, AugmentationVariant] = {
+    "mocoda": mocoda.VARIANT,
+    "mocoda_components": mocoda_components.VARIANT,
+    "rand": rand.VARIANT,
+    "dyna": dyna.VARIANT,
+    "coda": coda.VARIANT,
+    "coda_unmasked": coda_unmasked.VARIANT,
+}
+
+__all__ = ["AUGMENTATION", "AugmentationVariant", "Generated", "Ingredients"]

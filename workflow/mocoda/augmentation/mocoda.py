@@ -1,0 +1,33 @@
+"""MoCoDA: parents from the mixtures, children from the dynamics model (MoCoDA, algorithm 1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mocoda.augmentation.base import AugmentationVariant, Generated, Ingredients, NoSettings, given
+from mocoda.masks import Mask
+from mocoda.parents.gmm import Parents, propose_for
+from mocoda.seeding import numpy_generator
+
+
+def generate(
+    settings: NoSettings, ingredients: Ingredients, rows: int, names: tuple[Any, ...]
+) -> Generated:
+    """Draw valid parents and one child each; counts are the rejected proposals by reason."""
+    domain = ingredients.domain
+    parents: Parents = given(ingredients.parents, "parents")
+    mask: Mask = given(ingredients.mask, "mask")
+    drawn, counts = propose_for(domain, mask, parents, rows, numpy_generator(*names, "parents"))
+    split = domain.slots.observation_dim
+    observation = drawn[:, :split].astype(np.float32)
+    action = drawn[:, split:].astype(np.float32)
+    return Generated(
+        observation, action, ingredients.children(observation, action, names), dict(counts)
+    )
+
+
+VARIANT = AugmentationVariant(
+    NoSettings, ("mask", "parents", "dynamics"), generate, chosen_from=True
+)

@@ -1,0 +1,75 @@
+"""Pieces of Markdown that all tables share: pivots of ours above the paper's, counts, ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+
+import pandas as pd
+
+NOT_RUN = "not run"
+
+
+def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table whose first column is flush left and whose others are flush right."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [header, rule, *lines])
+
+
+def pivot(
+    rows: Mapping[str, str],
+    columns: Mapping[Hashable, str],
+    cells: Mapping[tuple[str, Hashable], pd.Series],
+    style: str = ".1f",
+) -> str:
+    """Two lines a row, ours and the paper's; the second only where the paper printed one.
+
+    rows, columns : id -> title, in order. cells : (row, column) -> row of the long form; absent
+    ones read "not run". style : format of ours and of the paper's.
+    """
+    lines = []
+    for row, title in rows.items():
+        found = [cells.get((row, column)) for column in columns]
+        mine = [NOT_RUN if cell is None else ours(cell, style) for cell in found]
+        printed = ["" if cell is None else paper(cell, style) for cell in found]
+        lines.append([f"{title}, ours", *mine])
+        if any(printed):
+            lines.append([f"{title}, paper", *printed])
+    return markdown_table(["", *columns.values()], lines)
+
+
+def ours(row: pd.Series, style: str = ".1f") -> str:
+    """E.g. "52.3 [44.1, 60.2]"; the mean alone where there is no interval."""
+    if pd.isna(row["mean"]):
+        return "no episodes"
+    if pd.isna(row["ci_low"]):
+        return f"{row['mean']:{style}}"
+    return f"{row['mean']:{style}} [{row['ci_low']:{style}}, {row['ci_high']:{style}}]"
+
+
+def paper(row: pd.Series, style: str = ".1f") -> str:
+    """E.g. "84.0 ± 2.8", or nothing where the paper printed none."""
+    if pd.isna(row["paper_mean"]):
+        return ""
+    return f"{row['paper_mean']:{style}} ± {row['paper_std']:{style}}"
+
+
+def count(number: object) -> str:
+    """E.g. "1,200,000"; nothing for a missing number."""
+    return "" if pd.isna(number) else f"{int(number):,}"  # type: ignore[call-overload]
+
+
+def count_range(counts: pd.Series) -> str:
+    """E.g. "3" or "3 to 5"."""
+    low, high = counts.min(), counts.max()
+    return count(low) if low == high else f"{count(low)} to {count(high)}"
+
+
+def in_order(values: pd.Series, key: Callable[[str], object]) -> list[str]:
+    """The different values of a column, sorted by `key`."""
+    return sorted(map(str, values.unique()), key=key)  # type: ignore[arg-type]
+
+
+def versions_note(rows: pd.DataFrame) -> str:
+    """Which versions of the code made these rows."""
+    versions = dict.fromkeys(" ".join(rows["code_version"]).split())
+    return f"Code version: {', '.join(f'`{version}`' for version in versions)}."
