@@ -1,12 +1,18 @@
 # Each command makes the environment it needs (.venv, from envs/requirements.lock) by itself.
+DOMAIN ?= hooksweep2
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 PYTHON ?= python3
 BIN := .venv/bin
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 INSTALLED := .venv/installed
 
+# After a failure: Snakemake names the lock, this the command that lifts it.
+LOCKED = status=$$?; if ls .snakemake/locks/* >/dev/null 2>&1; then \
+	echo 'The folder is locked. If no other run uses it: make unlock, then the same again.' >&2; fi; \
+	exit $$status
+
 .DEFAULT_GOAL := help
-.PHONY: help tables smoke plan test lint clean-environment
+.PHONY: help tables smoke plan unlock test lint clean-environment
 
 help: ## Show the commands.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -19,14 +25,17 @@ $(INSTALLED): envs/requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-tables: $(INSTALLED) ## The main job: results/hooksweep2/tables.csv at the default scale.
-	$(SNAKEMAKE) results/hooksweep2/tables.csv
+tables: $(INSTALLED) ## The main job: results/hooksweep2/tables.csv at the default scale (or DOMAIN=nav2d).
+	$(SNAKEMAKE) results/$(DOMAIN)/tables.csv || { $(LOCKED); }
 
-smoke: $(INSTALLED) ## All stages at a tiny scale, in minutes: results/hooksweep2/smoke/.
-	$(SNAKEMAKE) results/hooksweep2/smoke/tables.csv results/hooksweep2/smoke/figures results/hooksweep2/smoke/films
+smoke: $(INSTALLED) ## All stages of all domains at a tiny scale, in minutes: results/<domain>/smoke/.
+	$(SNAKEMAKE) $(foreach domain,hooksweep2 nav2d,$(addprefix results/$(domain)/smoke/,tables.csv figures films)) || { $(LOCKED); }
 
 plan: $(INSTALLED) ## What `make tables` would run, how many jobs, and the expected time.
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m mocoda.plan --cores $(CORES) results/hooksweep2/tables.csv
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m mocoda.plan --cores $(CORES) results/$(DOMAIN)/tables.csv
+
+unlock: $(INSTALLED) ## Lift the lock that a killed run left (when no other run uses the folder).
+	$(SNAKEMAKE) --unlock
 
 test: $(INSTALLED) ## The tests.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES)

@@ -76,21 +76,27 @@ def overriding(folder: Path, changes: dict[str, Any], everywhere: dict[str, Any]
     return file
 
 
-def snakemake(
+def snakemake_command(
     folder: Path,
     *arguments: str,
     changes: dict[str, Any] | None = None,
     everywhere: dict[str, Any] | None = None,
     target: str = TABLE,
     package: Path | None = None,
-) -> subprocess.CompletedProcess[str]:
-    """Run snakemake in a folder, with the copy of the package there or another one."""
+) -> tuple[list[str], dict[str, str]]:
+    """Snakemake in a folder, with the copy of the package there or another one; its environment."""
     override = overriding(folder, changes or {}, everywhere or {})
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--workflow-profile", "none"]
     command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
     command += ["--configfile", str(override), *arguments, "--", target]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = str((package or folder / "package" / "mocoda").parent)
+    return command, environment
+
+
+def snakemake(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `snakemake_command` to its end."""
+    command, environment = snakemake_command(folder, *arguments, **options)
     return subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=300, env=environment
     )

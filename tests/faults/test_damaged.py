@@ -190,6 +190,23 @@ FAULTS: dict[str, tuple[Callable[[Artefacts], object], str, str, str, str, str]]
         ),
         *("mask/card.json", "the contents that its stage wrote", "other contents", RERUN),
     ),
+    "truncated provenance": (
+        *(lambda made: cut(made.card.parent / "provenance.json", 0.5), "read_mask"),
+        *("mask/provenance.json", JSON, "line ", RERUN),
+    ),
+    "provenance is a list": (
+        *(lambda made: (made.card.parent / "provenance.json").write_text("[1]"), "read_mask"),
+        *("mask/provenance.json", "the provenance that a stage wrote", "[1]", RERUN),
+    ),
+    "provenance without checksums": (
+        *(
+            lambda made: alter(
+                made.card.parent / "provenance.json", lambda facts: facts.update(outputs={"a": 1})
+            ),
+            "read_mask",
+        ),
+        *("mask/provenance.json", "with checksums of its outputs", "{'outputs'", RERUN),
+    ),
     "altered tensors": (
         *(lambda made: flip(made.tensors, 0.99), "read_mask"),
         *("mask.safetensors", "the contents that its stage wrote", "other contents", RERUN),

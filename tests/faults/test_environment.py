@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,23 +14,12 @@ import pytest
 import torch
 from spine_examples import DOMAIN, logged_rows
 
-from faults.planted import contents, refused
+from faults.planted import contents, little_space, refused
 from mocoda.artifacts import atomic_path, write_json, write_tensors
 from mocoda.domains.hooksweep2.scene import fetch_model_path
 from mocoda.stores import write_transitions
 
 LARGE = 200_000
-
-
-@contextmanager
-def little_space(size: int = 65_536) -> Iterator[None]:
-    """No file can grow beyond `size` bytes: the system refuses it as it does on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def write_table(path: Path) -> None:

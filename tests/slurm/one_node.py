@@ -19,11 +19,7 @@ MARK = TEMPLATE.read_text().splitlines()[0]
 
 
 class SkippedError(Exception):
-    """This machine cannot run the test."""
-
-
-class RefusedError(Exception):
-    """This machine has a SLURM of its own, which must not be touched."""
+    """This machine cannot run the test, or has a SLURM of its own, which must not be touched."""
 
 
 def output(*command: str) -> str:
@@ -41,16 +37,16 @@ def wait_for(what: str, ready: Callable[[], bool], seconds: float) -> None:
 
 
 def refuse_existing() -> None:
-    """Raise RefusedError where a SLURM runs or is configured that this test did not make."""
+    """Raise SkippedError where a SLURM runs or is configured that this test did not make."""
     for daemon in ("slurmctld", "slurmd"):
         found = subprocess.run(["pidof", daemon], capture_output=True, text=True).stdout.split()
         if found:
-            raise RefusedError(
+            raise SkippedError(
                 f"{daemon} runs already (process {found[0]}). This test starts a SLURM of its own "
                 "and leaves others alone: run it on another machine or in a container."
             )
     if CONFIGURATION.exists() and not CONFIGURATION.read_text().startswith(MARK):
-        raise RefusedError(
+        raise SkippedError(
             f"{CONFIGURATION} exists: this machine belongs to a SLURM. Run the test on another "
             "machine or in a container."
         )
