@@ -1,7 +1,7 @@
 # What all rules share: paths, and the settings and code that a job depends on. Snakemake sees
 # neither unused settings nor imported modules, so each rule carries exactly its own as parameters.
 from mocoda import workflow as paths
-from mocoda.config import Column
+from mocoda.config_tables import Column
 
 DATA = paths.DATA
 RESULTS = paths.RESULTS
@@ -99,6 +99,11 @@ def shown_in_closed_form(wildcards):
     }
 
 
+def oracle_files(*names):
+    """Files of the scripted oracle, where the domain has one."""
+    return lambda wildcards: paths.oracle_files(wildcards, names)
+
+
 def of_data_seeds(path, **names):
     """A path below the data of every seed that has data of its own."""
 
@@ -136,7 +141,7 @@ def table_of_model_errors(wildcards):
 
 def model_error_data(wildcards):
     """Lists of the rows that models are measured on, one entry a generated column."""
-    table = paths.section(CONFIG, wildcards).tables.model_error
+    table = paths.model_error_table(CONFIG, wildcards)
     files = [paths.generated_files(column) for column in table.columns]
     names = ("augmented_store", "augmented_manifest", "selection")
     return {

@@ -1,11 +1,11 @@
 rule tables:
     input:
         unpack(table_of_model_errors),
+        unpack(oracle_files("card")),
         episodes=runs_of("episodes.parquet"),
         curves=runs_of("curve.csv"),
         cards=runs_of("card.json"),
         provenance=runs_of("evaluation_provenance.json"),
-        oracle_card="data/{domain}/{scale}/oracle/card.json",
     output:
         csv=f"{RESULTS}/tables.csv",
         markdown=f"{RESULTS}/tables.md",

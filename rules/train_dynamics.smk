@@ -26,14 +26,13 @@ rule train_dynamics:
 # Apart from the training, so that the oracle's rows, which only measure, rerun nothing.
 rule report_dynamics:
     input:
+        unpack(oracle_files("store", "manifest")),
         store=f"{DATA}/empirical/store",
         manifest=f"{DATA}/empirical/manifest.json",
         mask=f"{DATA}/mask/mask.safetensors",
         mask_card=f"{DATA}/mask/card.json",
         dynamics=f"{DATA}/dynamics/{{dynamics}}/dynamics.safetensors",
         dynamics_card=f"{DATA}/dynamics/{{dynamics}}/card.json",
-        oracle_store="data/{domain}/{scale}/oracle/store",
-        oracle_manifest="data/{domain}/{scale}/oracle/manifest.json",
     output:
         errors=f"{DATA}/report/{{dynamics}}/errors.json",
         provenance=f"{DATA}/report/{{dynamics}}/provenance.json",

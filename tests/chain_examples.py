@@ -15,7 +15,8 @@ from mocoda.masks.heuristic import HeuristicMaskSettings
 from mocoda.parents.settings import GmmSettings
 from mocoda.stages.fit_gmm_parents import fit_gmm_parents
 from mocoda.stages.fit_mask import fit_mask
-from mocoda.stages.sample_augmented import SampleSettings, sample_augmented
+from mocoda.stages.sample_augmented import sample_augmented
+from mocoda.stages.sampling import SampleSettings
 from mocoda.stages.train_dynamics import train_dynamics
 from mocoda.stores import read_transitions, write_transitions
 from mocoda.transitions import Transitions

@@ -119,6 +119,7 @@ def provenance(folder: Path, stage: str, outputs: list[str], inputs: list[Path])
     name = "evaluation_provenance.json" if stage == "evaluate" else "provenance.json"
     description = {
         "stage": stage,
+        "wildcards": {"domain": "nav2d", "scale": "paper"},
         "seconds": 60.0,
         "config_hash": f"{stage} {folder}",
         "code_version": stage,

@@ -13,13 +13,15 @@ from mocoda.provenance import checksums_of, describe_run, verify_inputs
 from mocoda.stages.tables import lineage
 
 
-def written(folder: Path, stage: str, inputs: list[Path], settings: str = "first") -> Path:
+def written(
+    folder: Path, stage: str, inputs: list[Path], settings: str = "first", **wildcards: str
+) -> Path:
     """A file and the provenance beside it, as a job leaves them."""
     file = folder / f"{stage}.json"
     write_json(file, {"made by": stage, "with": settings})
     description = describe_run(
         stage=stage,
-        wildcards={"seed": "0"},
+        wildcards={"domain": "nav2d", "seed": "0", **wildcards},
         settings={"name": settings},
         config_hash=f"{stage}-{settings}",
         code=f"code of {stage}",
@@ -54,6 +56,17 @@ def test_another_setting_far_up_shows_in_the_row(tmp_path: Path) -> None:
     first = lineage(chain(tmp_path / "a"), {})
     second = lineage(chain(tmp_path / "b", parents="second"), {})
     assert {stage for stage in first if first[stage] != second[stage]} == {"fit_gmm_parents"}
+
+
+def test_a_row_traces_back_to_every_job_of_a_stage(tmp_path: Path) -> None:
+    """A measured cell comes from several selections, made by different settings."""
+    for name in ("first", "second", "measured"):
+        (tmp_path / name).mkdir()
+    one = written(tmp_path / "first", "rebalance", [], "one", distribution="mocoda")
+    two = written(tmp_path / "second", "rebalance", [], "two", distribution="mocoda_u")
+    found = lineage(written(tmp_path / "measured", "model_error", [one, two]), {})
+    assert found["rebalance/mocoda"] == ("rebalance-one", "code of rebalance")
+    assert found["rebalance/mocoda_u"] == ("rebalance-two", "code of rebalance")
 
 
 def test_an_input_that_was_altered_is_refused(tmp_path: Path) -> None:

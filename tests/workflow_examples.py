@@ -98,7 +98,7 @@ def snakemake(folder: Path, *arguments: str, **options: Any) -> subprocess.Compl
     """Run `snakemake_command` to its end."""
     command, environment = snakemake_command(folder, *arguments, **options)
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=300, env=environment
+        command, capture_output=True, text=True, check=False, timeout=900, env=environment
     )
 
 

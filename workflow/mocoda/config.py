@@ -16,10 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from mocoda.agents import AGENTS
 from mocoda.augmentation import AUGMENTATION
+from mocoda.config_tables import Strict, TableSettings, check_names
 from mocoda.config_text import NOT_FINITE, describe, leaves, merged
-from mocoda.distributions import DISTRIBUTIONS
 from mocoda.domains import DOMAINS
-from mocoda.dynamics import DYNAMICS
 from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.errors import suggestion
 from mocoda.masks import MASKS
@@ -27,44 +26,12 @@ from mocoda.parents.settings import GmmSettings
 from mocoda.rebalance import REBALANCE
 from mocoda.stages.collect_oracle import OracleSettings
 from mocoda.stages.evaluate import EvaluationSettings
-from mocoda.stages.sample_augmented import SampleSettings
+from mocoda.stages.sampling import SampleSettings
 from mocoda.stages.train_offline_agent import TrainingSettings
 
 
 class ConfigError(ValueError):
     """All faults of a configuration, one a line."""
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Column(Strict):
-    """A column of the table: a data set, and the dynamics that generated it."""
-
-    distribution: str = Field(description=f"One of {', '.join(DISTRIBUTIONS)}.")
-    dynamics: str = Field("none", description=f"none (emp), or one of {', '.join(DYNAMICS)}.")
-
-
-class ModelErrorSettings(Strict):
-    """Which cells the table of one-step model errors has (MoCoDA, Table 1)."""
-
-    dynamics: tuple[str, ...] = Field(min_length=1, description="Rows of the table.")
-    columns: tuple[Column, ...] = Field(
-        min_length=1, description="Columns: where the states and actions come from."
-    )
-    rows: int = Field(5000, ge=1, description="Rows of each column (published code: 5000).")
-
-
-class TableSettings(Strict):
-    """Which cells the table has."""
-
-    agents: tuple[str, ...] = Field(min_length=1, description="Rows of the table.")
-    columns: tuple[Column, ...] = Field(min_length=1, description="Columns of the table.")
-    notes: tuple[str, ...] = Field((), description="Sentences said beneath the table.")
-    model_error: ModelErrorSettings | None = Field(
-        None, description="The table of model errors; null: none. Needs a domain in closed form."
-    )
 
 
 RebalanceConfig = create_model(
@@ -185,6 +152,9 @@ def check_section(
     models: list[tuple[str, Any, Any]] = [("collect_empirical", DOMAINS[domain].settings, collect)]
     if isinstance(kind, str) and kind in MASKS:
         models.append(("fit_mask", MASKS[kind].settings, mask))
+        reason = MASKS[kind].refuses(DOMAINS[domain])
+        if reason:
+            faults.append(f"{at}.fit_mask.kind: '{kind}': {reason}")
     else:
         faults.append(f"{at}.fit_mask.kind: {kind!r} is no mask. {suggestion(str(kind), MASKS)}")
     for key, model, value in models:
@@ -206,6 +176,12 @@ def check_section(
                 f"found {list(config.seeds)}."
             )
         faults += check_sizes(at, config)
+        columns = [column.distribution for column in config.tables.columns]
+        if kind == "dense" and "coda" in columns:
+            faults.append(
+                f"{at}.tables.columns: 'coda' swaps what the mask calls independent; with "
+                "fit_mask.kind 'dense' nothing is. Choose another mask, or leave the column out."
+            )
     faults += [
         f"{key}: expected a finite number; found {value!r}."
         for key, value in leaves(at, written)
@@ -246,52 +222,4 @@ def check_sizes(at: str, config: DomainConfig) -> list[str]:
             f"{at}.collect_empirical.transitions: expected at least {least}, 2 for each of "
             f"fit_gmm_parents.components; found {rows}."
         )
-    return faults
-
-
-def check_names(at: str, domain: str, tables: TableSettings) -> list[str]:
-    """Faults in the names of agents, distributions and dynamics of the tables."""
-    faults = []
-    lists: list[tuple[str, tuple[Any, ...]]] = [
-        ("agents", tables.agents),
-        ("columns", tables.columns),
-    ]
-    columns = [(f"{at}.tables.columns", column) for column in tables.columns]
-    for agent in tables.agents:
-        if agent not in AGENTS:
-            faults.append(f"{at}.tables.agents: '{agent}' is no agent. {suggestion(agent, AGENTS)}")
-    if tables.model_error is not None:
-        where = f"{at}.tables.model_error"
-        lists += [
-            ("model_error.dynamics", tables.model_error.dynamics),
-            ("model_error.columns", tables.model_error.columns),
-        ]
-        columns += [(f"{where}.columns", column) for column in tables.model_error.columns]
-        for name in tables.model_error.dynamics:
-            if name not in DYNAMICS:
-                faults.append(f"{where}.dynamics: '{name}': {suggestion(name, DYNAMICS)}")
-        if DOMAINS[domain].true_dynamics is None:
-            faults.append(f"{where}: expected null: domain '{domain}' has no `true_dynamics`.")
-    for name, values in lists:
-        if len(set(values)) < len(values):
-            twice = next(value for value in values if values.count(value) > 1)
-            faults.append(f"{at}.tables.{name}: expected each once; found twice: {twice}.")
-    for where, column in columns:
-        if column.distribution not in DISTRIBUTIONS:
-            faults.append(
-                f"{where}: '{column.distribution}' is no distribution. "
-                f"{suggestion(column.distribution, DISTRIBUTIONS)}"
-            )
-            continue
-        distribution = DISTRIBUTIONS[column.distribution]
-        allowed = distribution.dynamics if distribution is not None else ("none",)
-        if column.dynamics not in allowed:
-            faults.append(
-                f"{where}: '{column.dynamics}' are no dynamics for '{column.distribution}'. "
-                f"{suggestion(column.dynamics, allowed)}"
-            )
-        elif distribution is not None:
-            reason = AUGMENTATION[distribution.augmentation].refuses(DOMAINS[domain])
-            if reason:
-                faults.append(f"{where}: '{column.distribution}': {reason}")
     return faults

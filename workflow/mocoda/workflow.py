@@ -10,9 +10,11 @@ from typing import Any
 from mocoda.artifacts import canonical_json
 from mocoda.augmentation import AUGMENTATION
 from mocoda.code_version import code_version, module_file
-from mocoda.config import Column, Config, DomainConfig
+from mocoda.config import Config, DomainConfig
+from mocoda.config_tables import Column, ModelErrorSettings
 from mocoda.distributions import DISTRIBUTIONS, Distribution
 from mocoda.domains import DOMAINS
+from mocoda.errors import UserError
 from mocoda.masks import MASKS
 
 DATA = "data/{domain}/{scale}/seed_{seed}"
@@ -41,20 +43,29 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
     if stage in ("sample_augmented", "rebalance"):
         whole = settings.sample_augmented.model_dump(mode="json")
         own = {name: whole.pop(name) for name in AUGMENTATION}
-        found = {"sampling": whole}
         if stage == "rebalance":
             kind = distribution_of(wildcards).rebalance
-            found["kind"] = kind
-            found["settings"] = getattr(settings.rebalance, kind).model_dump(mode="json")
+            found = {
+                "generated_per_real": whole["generated_per_real"],
+                "kind": kind,
+                "settings": getattr(settings.rebalance, kind).model_dump(mode="json"),
+            }
         else:
-            found["augmentation"] = own[wildcards.augmentation]
+            variant = AUGMENTATION[wildcards.augmentation]
+            # Left out where they change nothing, so that they rerun nothing.
+            if not variant.chosen_from:
+                del whole["proposals_per_row"]
+            if "dynamics" not in variant.needs:
+                del whole["deviation_divisor"]
+            found = {"sampling": whole, "augmentation": own[wildcards.augmentation]}
     elif stage == "train_offline_agent":
         whole = settings.train_offline_agent.model_dump(mode="json")
         agents = {name: whole.pop(name) for name in list(whole) if isinstance(whole[name], dict)}
         found = {"training": whole, "agent": agents[wildcards.agent]}
     elif stage in ("tables", "figures", "validity"):
+        tables = settings.tables.model_dump(mode="json")
         found = {
-            **settings.tables.model_dump(mode="json"),
+            **(tables if stage != "validity" else {"columns": tables["columns"]}),
             "seeds": list(settings.seeds),
             "shared_data": settings.shared_data,
         }
@@ -148,6 +159,29 @@ def closed_form(wildcards: Any) -> bool:
     return DOMAINS[wildcards.domain].true_dynamics is not None
 
 
+def oracle_files(wildcards: Any, names: tuple[str, ...]) -> dict[str, str]:
+    """Files of the scripted oracle by name (store, manifest, card); none where there is none."""
+    if DOMAINS[wildcards.domain].oracle is None:
+        return {}
+    endings = {"store": "store", "manifest": "manifest.json", "card": "card.json"}
+    folder = f"data/{wildcards.domain}/{wildcards.scale}/oracle"
+    return {f"oracle_{name}": f"{folder}/{endings[name]}" for name in names}
+
+
+def model_error_table(config: Config, wildcards: Any) -> ModelErrorSettings:
+    """The settings of the table of model errors; UserError where there is none."""
+    found = section(config, wildcards).tables.model_error
+    if found is None:
+        raise UserError(
+            f"domains.{wildcards.domain}, scale {wildcards.scale}, tables.model_error",
+            expected="the cells to measure",
+            found="null",
+            remedy="Models are measured like this only where the true dynamics are known; ask for "
+            "report/<dynamics>/errors.json elsewhere.",
+        )
+    return found
+
+
 def table_dynamics(config: Config, wildcards: Any) -> list[str]:
     """The dynamics models of the tables."""
     tables = section(config, wildcards).tables
@@ -187,10 +221,11 @@ def run_files(config: Config, wildcards: Any, name: str) -> list[str]:
 
 
 def filmed_run(config: Config, wildcards: Any, name: str) -> str:
-    """A file of the run that is filmed: the table's last agent on MoCoDA-P, first seed."""
+    """A file of the run that is filmed: the table's last agent on the method's data, first seed."""
     settings = section(config, wildcards)
-    columns = settings.tables.columns
-    column = next((c for c in columns if c.distribution == "mocoda_p"), columns[-1])
+    columns = {column.distribution: column for column in reversed(settings.tables.columns)}
+    preferred = [name for name in ("mocoda_p", "mocoda_u", "mocoda") if name in columns]
+    column = columns[preferred[0]] if preferred else settings.tables.columns[-1]
     folder = RUN.format(
         domain=wildcards.domain,
         scale=wildcards.scale,

@@ -17,6 +17,7 @@ from mocoda.augmentation.swap import (
     draw_independent_sets,
     draw_pairs,
     independent,
+    refuses_connected_base,
     swapped,
 )
 from mocoda.errors import UserError
@@ -130,5 +131,9 @@ def refuse_connected(ingredients: Ingredients, graphs: np.ndarray) -> None:
 
 
 VARIANT = AugmentationVariant(
-    NoSettings, ("transitions", "mask"), generate, provenance=Provenance.CODA
+    NoSettings,
+    ("transitions", "mask"),
+    generate,
+    provenance=Provenance.CODA,
+    refuses=refuses_connected_base,
 )

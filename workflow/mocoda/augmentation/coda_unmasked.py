@@ -12,8 +12,13 @@ from typing import Any
 import numpy as np
 
 from mocoda.augmentation.base import AugmentationVariant, Generated, Ingredients, NoSettings, given
-from mocoda.augmentation.swap import component_labels, draw_independent_sets, draw_pairs, swapped
-from mocoda.domains.base import Domain
+from mocoda.augmentation.swap import (
+    component_labels,
+    draw_independent_sets,
+    draw_pairs,
+    refuses_connected_base,
+    swapped,
+)
 from mocoda.seeding import numpy_generator
 from mocoda.transitions import Provenance, Transitions
 
@@ -33,16 +38,10 @@ def generate(
     return Generated(new.observation, new.action, new.next_observation, counts)
 
 
-def refuses(domain: Domain) -> str:
-    """Why the domain cannot be swapped, or "": its base graph must have several components."""
-    if component_labels(domain.base_mask[None]).any():
-        return ""
-    return (
-        f"the base graph of '{domain.name}' connects everything: no part is independent of the "
-        "rest, so that nothing can be swapped"
-    )
-
-
 VARIANT = AugmentationVariant(
-    NoSettings, ("transitions",), generate, provenance=Provenance.CODA, refuses=refuses
+    NoSettings,
+    ("transitions",),
+    generate,
+    provenance=Provenance.CODA,
+    refuses=refuses_connected_base,
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from mocoda.augmentation.base import Generated
+from mocoda.domains.base import Domain
 from mocoda.errors import UserError
 from mocoda.factors import Slots, mask_id
 from mocoda.transitions import Transitions
@@ -47,6 +48,16 @@ def _labels_of_graphs(mask: np.ndarray) -> np.ndarray:
     is_first = labels == np.arange(roots)
     number = is_first.cumsum(axis=1) - 1
     return np.asarray(np.take_along_axis(number, labels, axis=1), dtype=np.int64)
+
+
+def refuses_connected_base(domain: Domain) -> str:
+    """Why nothing of the domain can be swapped, or "": its base graph must have components."""
+    if component_labels(domain.base_mask[None]).any():
+        return ""
+    return (
+        f"the base graph of '{domain.name}' connects everything: no part is independent of the "
+        "rest, so that nothing can be swapped"
+    )
 
 
 def draw_independent_sets(labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -17,6 +17,8 @@ from mocoda.factors import Slot
 from mocoda.seeding import numpy_generator
 
 EPISODES, STEPS = 4, 8
+# Between the task's arithmetic and that of `true_dynamics`, in the domain's units.
+CLOSED_FORM_TOLERANCE = 1e-6
 
 
 def check_domain(domain: Domain) -> None:
@@ -27,6 +29,7 @@ def check_domain(domain: Domain) -> None:
     check_structure(domain)
     before, after, goal, action = check_task(domain)
     check_functions(domain, before, after, goal, action)
+    check_closed_form(domain, before, after, action)
 
 
 def fault(domain: Domain, what: str, expected: str, found: str, remedy: str = "") -> UserError:
@@ -66,6 +69,13 @@ def check_structure(domain: Domain) -> None:
         outside = [column for column in columns if not 0 <= column < width]
         if outside:
             raise fault(domain, field, f"columns from 0 to {width - 1}", f"column {outside[0]}")
+    if domain.rebalance_max_distance is not None and len(domain.rebalance_columns) % 2:
+        raise fault(
+            domain,
+            "rebalance_columns",
+            "the columns of two positions, as rebalance_max_distance is set",
+            f"{len(domain.rebalance_columns)} columns",
+        )
     if domain.horizon < 1:
         raise fault(domain, "horizon", "at least one step", str(domain.horizon))
 
@@ -173,6 +183,41 @@ def check_functions(
         if np.shape(values)[:1] != (n,):
             found = f"shape {np.shape(values)}"
             raise fault(domain, f"{what}['{name}']", f"one entry for each of {n} episodes", found)
+
+
+def check_closed_form(
+    domain: Domain, before: np.ndarray, after: np.ndarray, action: np.ndarray
+) -> None:
+    """Refuse true dynamics that are not the task's, and masks and parents of other shapes."""
+    n, width, actions = len(before), domain.slots.observation_dim, domain.slots.action_dim
+    if domain.true_dynamics is not None:
+        what = "true_dynamics(observation, action)"
+        computed = call(domain, what, domain.true_dynamics, before, action)
+        check_array(domain, what, computed, (n, width), "f")
+        apart = np.abs(computed - after).max(axis=1)
+        if apart.max() > CLOSED_FORM_TOLERANCE:
+            raise fault(
+                domain,
+                what,
+                "the next observations of make_task(...).step",
+                f"a difference of {apart.max():.3g} for {before[apart.argmax()].tolist()}",
+            )
+    if domain.true_mask is not None:
+        what = "true_mask(observation, action)"
+        graphs = call(domain, what, domain.true_mask, before, action)
+        check_array(domain, what, graphs, (n, *domain.base_mask.shape), "b")
+    if domain.uniform_parents is not None:
+        what = "uniform_parents(number, generator)"
+        generator = numpy_generator(domain.name, "check_domain")
+        drawn = call(domain, what, domain.uniform_parents, n, generator)
+        if not isinstance(drawn, tuple) or len(drawn) != 2:
+            found = f"a {type(drawn).__name__}"
+            raise fault(domain, what, "the pair (observation, action)", found)
+        check_array(domain, f"observation of {what}", drawn[0], (n, width), "f")
+        check_array(domain, f"action of {what}", drawn[1], (n, actions), "f")
+        if np.abs(drawn[1]).max() > 1:
+            found = f"{drawn[1].flat[np.abs(drawn[1]).argmax()]}"
+            raise fault(domain, f"action of {what}", "numbers from -1 to 1", found)
 
 
 def call(domain: Domain, what: str, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -33,3 +33,5 @@ class MaskVariant:
     fit: Callable[[BaseModel, Domain, Transitions, int], Mask]
     # (settings, domain, stored tensors) -> mask
     load: Callable[[BaseModel, Domain, dict[str, torch.Tensor]], Mask]
+    # (domain) -> why it cannot be used with this domain, or "" where it can
+    refuses: Callable[[Domain], str] = lambda domain: ""

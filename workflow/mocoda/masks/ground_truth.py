@@ -63,4 +63,9 @@ def load(
     return mask_of(domain)
 
 
-VARIANT = MaskVariant(GroundTruthMaskSettings, fit, load)  # type: ignore[arg-type]
+def refuses(domain: Domain) -> str:
+    """Why the domain has no such mask, or ""."""
+    return "" if domain.true_mask is not None else f"'{domain.name}' has no `true_mask`"
+
+
+VARIANT = MaskVariant(GroundTruthMaskSettings, fit, load, refuses)  # type: ignore[arg-type]

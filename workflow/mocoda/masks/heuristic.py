@@ -71,4 +71,10 @@ def load(
     return HeuristicMask(settings, domain)
 
 
-VARIANT = MaskVariant(HeuristicMaskSettings, fit, load)  # type: ignore[arg-type]
+def refuses(domain: Domain) -> str:
+    """Why no distances can be measured, or ""."""
+    objects = len(domain.object_positions)
+    return "" if objects > 1 else f"it measures distances of objects; '{domain.name}' has {objects}"
+
+
+VARIANT = MaskVariant(HeuristicMaskSettings, fit, load, refuses)  # type: ignore[arg-type]

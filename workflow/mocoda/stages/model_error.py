@@ -53,7 +53,7 @@ def held_out_parents(job: Job, domain: Domain, rows: int) -> Parents:
 
 
 def generated_parents(store: str, manifest: str, selection: str, rows: int) -> Parents:
-    """The first rows that a data set takes of the generated ones."""
+    """States and actions of `rows` of the generated rows that a data set takes, spread evenly."""
     verify(manifest, store)
     chosen = read_tensors(selection)["rows"].numpy()
     # Spread over the store: rebalanced rows and rollouts are sorted by where they come from.

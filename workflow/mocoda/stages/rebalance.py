@@ -10,14 +10,14 @@ from mocoda.domains import DOMAINS
 from mocoda.jobs import Job
 from mocoda.rebalance import REBALANCE
 from mocoda.seeding import numpy_generator
-from mocoda.stages.sample_augmented import SampleSettings
+from mocoda.stages.sampling import SampleSettings
 from mocoda.stores import read_columns, verify
 
 
 def rebalance(job: Job) -> None:
     """Write the numbers of the chosen rows of the augmented store, and how they were chosen."""
     settings_model, select = REBALANCE[job.settings["kind"]]
-    sampling = SampleSettings.model_validate(job.settings["sampling"])
+    sampling = SampleSettings(generated_per_real=job.settings["generated_per_real"])
     target = sampling.generated_rows(int(read_json(job.inputs["real_manifest"])["rows"]))
     domain = DOMAINS[job.wildcards["domain"]]
     verify(job.inputs["manifest"], job.inputs["store"])

@@ -22,16 +22,23 @@ from mocoda.tables.pivots import count_range
 
 
 def lineage(file: Path, found: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    """Settings hash and code version of each stage that a file comes from, by stage.
+    """Settings hash and code version of each job that a file comes from, by stage and variants.
 
     Follows the provenance beside each artefact back to the empirical data. The oracle is left out:
-    nothing is trained on it.
+    nothing is trained on it. Domain, scale and seed are no part of a job's name, so that the seeds
+    of a cell, which are made alike, have the same hashes.
     """
     for record in sorted(file.parent.glob("*provenance.json")):
         facts = read_json(record)
+        variants = [
+            str(value)
+            for key, value in sorted(facts["wildcards"].items())
+            if key not in ("domain", "scale", "seed")
+        ]
         stage = facts["stage"]
-        if file.name in facts["outputs"] and stage != "collect_oracle" and stage not in found:
-            found[stage] = (facts["config_hash"], facts["code_version"])
+        job = "/".join([stage, *variants])
+        if file.name in facts["outputs"] and stage != "collect_oracle" and job not in found:
+            found[job] = (facts["config_hash"], facts["code_version"])
             for source in facts["inputs"]:
                 lineage(Path(source), found)
     return found
@@ -41,8 +48,8 @@ def chain_hashes(file: Path) -> dict[str, str]:
     """One hash of the settings and one of the code of every stage that a file comes from."""
     chain = lineage(file, {})
     return {
-        "config_hash": short_hash({stage: settings for stage, (settings, _) in chain.items()}),
-        "code_version": short_hash({stage: code for stage, (_, code) in chain.items()}),
+        "config_hash": short_hash({job: settings for job, (settings, _) in chain.items()}),
+        "code_version": short_hash({job: code for job, (_, code) in chain.items()}),
     }
 
 
@@ -84,7 +91,7 @@ def agents_of(job: Job, runs: Runs, cards: dict[RunKey, dict[str, Any]]) -> pd.D
             for column in job.settings["columns"]
         ],
         seeds=job.settings["seeds"],
-        oracle=read_json(job.inputs["oracle_card"]),
+        oracle=read_json(job.inputs["oracle_card"]) if "oracle_card" in job.inputs else None,
     )
 
 

@@ -78,7 +78,7 @@ def table_of_model_errors(
                         "metric": name,
                         "unit": unit,
                         **_numbers(factor * part[column].to_numpy(float)),
-                        **_printed(table, distribution, model, name),
+                        **_printed(table, distribution, model, name, part),
                         "seeds": len(seeds),
                         "updates": updates,
                         "transitions_real": transitions_real,
@@ -128,8 +128,13 @@ def _numbers(values: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _printed(table: str, distribution: str, model: str, metric: str) -> dict[str, Any]:
+def _printed(
+    table: str, distribution: str, model: str, metric: str, part: pd.DataFrame
+) -> dict[str, Any]:
     found = published_figure(table, NONE, distribution, model, metric)
+    # The paper's rollouts are the unfactored model's; parents of the others depend on no model.
+    if distribution == "dyna" and set(part["parents_from"]) != {"unfactored"}:
+        found = None
     return {
         "paper_mean": found.mean if found else np.nan,
         "paper_std": found.std if found else np.nan,

@@ -1,0 +1,144 @@
+"""SANDy-Transformer: attention between slots, multiplied over the blocks (CoDA, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from mocoda.checkpoints import Checkpoint
+from mocoda.domains.base import Domain
+from mocoda.factors import Slots
+from mocoda.masks.base import MaskVariant
+from mocoda.masks.learned import LearnedMask, LearnedMaskSettings, learn_mask, load_mask
+from mocoda.masks.sandy_network import MaskLosses, Parameters, evaluate_mlp, linear_parameters
+from mocoda.transitions import Transitions
+
+
+class SandyTransformerSettings(LearnedMaskSettings):
+    """Mean squared error alone: nothing but the softmax keeps the attention sparse, as published."""
+
+    kind: Literal["sandy_transformer"] = "sandy_transformer"
+    blocks: int = Field(2, ge=1, description="Stacked single-head blocks (published code).")
+    width: int = Field(
+        256, ge=1, description="Hidden units of every MLP, and features of a token (published code)."
+    )
+    layers: int = Field(2, ge=1, description="Hidden layers of every MLP (published code).")
+
+
+class SandyTransformer:
+    """Blocks without residuals: a token's new features are A V, A = softmax(Q K^T).
+
+    Tokens are the roots: columns of the slot, padded with zeros to the widest, then a one-hot of
+    the slot (our addition: slots of one width would look alike). The published code pads state and
+    action apart instead, which does the same for one kind of slot and one action.
+    """
+
+    def __init__(
+        self, slots: Slots, settings: SandyTransformerSettings, generator: torch.Generator
+    ) -> None:
+        self.settings = settings
+        self.roots, self.children = len(slots.root_names), len(slots.child_names)
+        self.padded = max(len(columns) for columns in slots.root_columns)
+        # Place of each input column in the padded tokens, and of each target in the outputs.
+        self.places = torch.zeros(slots.observation_dim + slots.action_dim, dtype=torch.long)
+        for root, columns in enumerate(slots.root_columns):
+            for number, column in enumerate(columns):
+                self.places[column] = root * self.padded + number
+        self.target_places = self.places[: slots.observation_dim]
+        hidden = (settings.width,) * settings.layers
+        self.parameters: Parameters = {}
+        before = self.padded + self.roots
+        for block in range(settings.blocks):
+            for name, after in (("values", settings.width), ("keys_queries", 2 * settings.width)):
+                sizes = (before, *hidden, after)
+                self.parameters |= linear_parameters(f"block_{block}.{name}", sizes, generator)
+            before = settings.width
+        self.parameters |= linear_parameters(
+            "projection", (settings.width, self.padded), generator
+        )
+
+    def tokens(self, inputs: Tensor) -> Tensor:
+        """[n, roots, padded + roots]."""
+        flat = inputs.new_zeros(len(inputs), self.roots * self.padded)
+        flat[:, self.places] = inputs
+        names = torch.eye(self.roots, dtype=inputs.dtype).expand(len(inputs), -1, -1)
+        return torch.cat([flat.reshape(len(inputs), self.roots, self.padded), names], dim=-1)
+
+    def attention(self, block: int, features: Tensor) -> Tensor:
+        """softmax(Q K^T / sqrt(width)), [n, to, from]: the rows sum to one."""
+        both = evaluate_mlp(f"block_{block}.keys_queries", self.parameters, features)
+        keys, queries = both.chunk(2, dim=-1)
+        return torch.softmax(queries @ keys.mT / keys.shape[-1] ** 0.5, dim=-1)
+
+    def attend(self, context: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The attention of each block, and the last features [n, roots, width]."""
+        features = self.tokens(context)
+        found = []
+        for block in range(self.settings.blocks):
+            found.append(self.attention(block, features))
+            features = found[-1] @ evaluate_mlp(
+                f"block_{block}.values", self.parameters, features
+            )
+        return found, features
+
+    def projected(self, features: Tensor) -> Tensor:
+        """Targets [n, obs] from the last features."""
+        outputs = evaluate_mlp("projection", self.parameters, features)
+        return outputs.flatten(1)[:, self.target_places]
+
+    def predict(self, inputs: Tensor, context: Tensor) -> Tensor:
+        attention, _ = self.attend(context)
+        features = self.tokens(inputs)
+        for block, weights in enumerate(attention):
+            values = evaluate_mlp(f"block_{block}.values", self.parameters, features)
+            features = weights @ values
+        return self.projected(features)
+
+    def path(self, inputs: Tensor) -> Tensor:
+        """Product of the attention over blocks, [n, to, from]; its rows sum to one."""
+        attention, _ = self.attend(inputs)
+        product = attention[0]
+        for weights in attention[1:]:
+            product = weights @ product
+        return product
+
+    def edges(self, inputs: Tensor) -> Tensor:
+        # A child is where attention goes to, a root where it comes from.
+        return self.path(inputs)[:, : self.children].mT
+
+    def loss(self, inputs: Tensor, targets: Tensor) -> MaskLosses:
+        squared_error = (self.projected(self.attend(inputs)[1]) - targets).square().mean()
+        return MaskLosses(squared_error, squared_error.detach())
+
+
+def fit(
+    settings: SandyTransformerSettings, domain: Domain, rows: Transitions, seed: int
+) -> LearnedMask:
+    """Train on the rows; see `mocoda.masks.learned.learn_mask` for what can go wrong."""
+    return learn(settings, domain, rows, seed, print, None)
+
+
+def learn(
+    settings: SandyTransformerSettings,
+    domain: Domain,
+    rows: Transitions,
+    seed: int,
+    log: Callable[[str], None],
+    checkpoint: Checkpoint | None,
+) -> LearnedMask:
+    """As `fit`, with a log and a state to go on from."""
+    return learn_mask(SandyTransformer, settings, domain, rows, seed, log, checkpoint)
+
+
+def load(
+    settings: SandyTransformerSettings, domain: Domain, tensors: dict[str, torch.Tensor]
+) -> LearnedMask:
+    """The mask whose tensors these are; raises UserError if they are not of these settings."""
+    return load_mask(SandyTransformer, settings, domain, tensors)
+
+
+VARIANT = MaskVariant(SandyTransformerSettings, fit, load, learn=learn)  # type: ignore[arg-type]
