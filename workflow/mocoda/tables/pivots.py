@@ -72,4 +72,6 @@ def in_order(values: pd.Series, key: Callable[[str], object]) -> list[str]:
 def versions_note(rows: pd.DataFrame) -> str:
     """Which versions of the code made these rows."""
     versions = dict.fromkeys(" ".join(rows["code_version"]).split())
+    if len(versions) > 3:
+        return f"Code version: {len(versions)} of them, each cell's in `tables.csv`."
     return f"Code version: {', '.join(f'`{version}`' for version in versions)}."
