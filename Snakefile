@@ -12,6 +12,7 @@ from mocoda.augmentation import AUGMENTATION
 from mocoda.config import ConfigError, load
 from mocoda.distributions import DISTRIBUTIONS
 from mocoda.dynamics import DYNAMICS
+from mocoda.masks import MASKS
 
 min_version("9.10")
 
@@ -32,6 +33,7 @@ wildcard_constraints:
         sorted({scale for scales in CONFIG.domains.values() for scale in scales})
     ),
     dynamics="|".join(["none", *DYNAMICS]),
+    mask="|".join(MASKS),
     augmentation="|".join(AUGMENTATION),
     distribution="|".join(DISTRIBUTIONS),
     agent="|".join(AGENTS),
@@ -53,6 +55,7 @@ include: "rules/validity.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/film.smk"
+include: "rules/masks.smk"
 
 
 rule all:

@@ -6,6 +6,8 @@ from mocoda.config_tables import Column
 DATA = paths.DATA
 RESULTS = paths.RESULTS
 RUN = paths.RUN
+WITH_AGENTS = [name for name in CONFIG.domains if paths.has_agents(CONFIG, name)]
+WITHOUT_AGENTS = [name for name in CONFIG.domains if name not in WITH_AGENTS]
 
 
 def settings_of(stage):
@@ -14,6 +16,16 @@ def settings_of(stage):
 
 def code_of(stage):
     return lambda wildcards: paths.stage_code(CONFIG, stage, wildcards)
+
+
+def chain_mask(wildcards):
+    """The mask that the later stages of a seed use."""
+    return paths.chain_mask(CONFIG, wildcards)
+
+
+def augmentation_inputs(wildcards):
+    """What generated rows are made from."""
+    return paths.augmentation_inputs(CONFIG, wildcards)
 
 
 def data_of(path):
@@ -70,6 +82,7 @@ def shown_in_closed_form(wildcards):
         return {}
     settings = paths.section(CONFIG, wildcards)
     models = paths.table_dynamics(CONFIG, wildcards)
+    mask = f"mask/{paths.chain_mask_kind(CONFIG, wildcards)}"
     folders = [
         paths.RUN.format(
             domain=wildcards.domain,
@@ -84,8 +97,8 @@ def shown_in_closed_form(wildcards):
         )
     ]
     return {
-        "mask": shown_data("mask/mask.safetensors")(wildcards),
-        "mask_card": shown_data("mask/card.json")(wildcards),
+        "mask": shown_data(f"{mask}/mask.safetensors")(wildcards),
+        "mask_card": shown_data(f"{mask}/card.json")(wildcards),
         "dynamics": [
             shown_data(f"dynamics/{name}/dynamics.safetensors")(wildcards)
             for name in models
@@ -161,6 +174,33 @@ def all_generated(wildcards):
         ]
         for name in names
     }
+
+
+def tables_of_masks(wildcards):
+    """Tables of the scales that differ by their mask."""
+    return paths.tables_of_masks(CONFIG, wildcards.domain)
+
+
+def mask_reports(name):
+    """A file of the report of each compared mask of each seed."""
+
+    def files(wildcards):
+        masks = paths.compared_masks(CONFIG, wildcards)
+        return of_data_seeds("mask/{mask}/report/" + name, mask=masks)(wildcards)
+
+    return files
+
+
+def validation_losses(wildcards):
+    """The learning curves of `validation_loss`, where the table has them."""
+    if paths.section(CONFIG, wildcards).tables.validation_loss is None:
+        return []
+    return of_data_seeds("validation_loss/curves.csv")(wildcards)
+
+
+def names_of(domains):
+    """A pattern of these domains alone; one that nothing matches where there are none."""
+    return "|".join(domains) or "(?!)"
 
 
 def default_scale_validity(wildcards):

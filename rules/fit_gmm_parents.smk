@@ -1,9 +1,8 @@
 rule fit_gmm_parents:
     input:
+        unpack(chain_mask),
         store=f"{DATA}/empirical/store",
         manifest=f"{DATA}/empirical/manifest.json",
-        mask=f"{DATA}/mask/mask.safetensors",
-        mask_card=f"{DATA}/mask/card.json",
     output:
         parents=f"{DATA}/parents/parents.safetensors",
         card=f"{DATA}/parents/card.json",

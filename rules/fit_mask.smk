@@ -3,11 +3,11 @@ rule fit_mask:
         store=f"{DATA}/empirical/store",
         manifest=f"{DATA}/empirical/manifest.json",
     output:
-        mask=f"{DATA}/mask/mask.safetensors",
-        card=f"{DATA}/mask/card.json",
-        provenance=f"{DATA}/mask/provenance.json",
+        mask=f"{DATA}/mask/{{mask}}/mask.safetensors",
+        card=f"{DATA}/mask/{{mask}}/card.json",
+        provenance=f"{DATA}/mask/{{mask}}/provenance.json",
     log:
-        "logs/{domain}/{scale}/fit_mask/seed_{seed}.log",
+        "logs/{domain}/{scale}/fit_mask/{mask}/seed_{seed}.log",
     conda:
         "../envs/mocoda.yaml"
     threads: 1

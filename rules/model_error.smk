@@ -1,11 +1,10 @@
 # Only for domains in closed form: the truth about any state and action is computed.
 rule model_error:
     input:
+        unpack(chain_mask),
         unpack(model_error_data),
         store=f"{DATA}/empirical/store",
         manifest=f"{DATA}/empirical/manifest.json",
-        mask=f"{DATA}/mask/mask.safetensors",
-        mask_card=f"{DATA}/mask/card.json",
         dynamics=f"{DATA}/dynamics/{{dynamics}}/dynamics.safetensors",
         dynamics_card=f"{DATA}/dynamics/{{dynamics}}/card.json",
     output:

@@ -1,6 +1,6 @@
 rule sample_augmented:
     input:
-        unpack(paths.augmentation_inputs),
+        unpack(augmentation_inputs),
     output:
         store=directory(f"{DATA}/augmented/{{augmentation}}/{{dynamics}}/store"),
         manifest=f"{DATA}/augmented/{{augmentation}}/{{dynamics}}/manifest.json",

@@ -42,6 +42,8 @@ rule default_scale:
         figures=directory("results/{domain}/figures"),
     log:
         "logs/{domain}/default_scale.log",
+    wildcard_constraints:
+        domain=names_of(WITH_AGENTS),
     localrule: True
     conda:
         "../envs/mocoda.yaml"

@@ -1,9 +1,8 @@
 rule train_dynamics:
     input:
+        unpack(chain_mask),
         store=f"{DATA}/empirical/store",
         manifest=f"{DATA}/empirical/manifest.json",
-        mask=f"{DATA}/mask/mask.safetensors",
-        mask_card=f"{DATA}/mask/card.json",
     output:
         dynamics=f"{DATA}/dynamics/{{dynamics}}/dynamics.safetensors",
         card=f"{DATA}/dynamics/{{dynamics}}/card.json",
@@ -26,11 +25,10 @@ rule train_dynamics:
 # Apart from the training, so that the oracle's rows, which only measure, rerun nothing.
 rule report_dynamics:
     input:
+        unpack(chain_mask),
         unpack(oracle_files("store", "manifest")),
         store=f"{DATA}/empirical/store",
         manifest=f"{DATA}/empirical/manifest.json",
-        mask=f"{DATA}/mask/mask.safetensors",
-        mask_card=f"{DATA}/mask/card.json",
         dynamics=f"{DATA}/dynamics/{{dynamics}}/dynamics.safetensors",
         dynamics_card=f"{DATA}/dynamics/{{dynamics}}/card.json",
     output:

@@ -20,6 +20,7 @@ BOOKKEEPING = {
     "mocoda.artifacts",
     "mocoda.checkpoints",
     "mocoda.code_version",
+    "mocoda.domains.bouncing_balls.film",
     "mocoda.domains.check",
     "mocoda.domains.hooksweep2.film",
     "mocoda.domains.nav2d.film",
@@ -31,7 +32,10 @@ BOOKKEEPING = {
     "mocoda.transition_checks",
 }
 # Data that belongs to a module's meaning.
-DATA_FILES = {"mocoda.published": "published/mocoda.csv"}
+DATA_FILES = {
+    "mocoda.published": "published/mocoda.csv",
+    "mocoda.tables.masks": "published/coda.csv",
+}
 # Folders of variants, whose `__init__` lists them.
 REGISTRIES = {
     f"mocoda.{name}"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from mocoda.agents import AGENTS
 from mocoda.augmentation import AUGMENTATION
-from mocoda.config_tables import Strict, TableSettings, check_names
+from mocoda.config_tables import Strict, TableSettings, check_masks, check_names
 from mocoda.config_text import NOT_FINITE, describe, leaves, merged
 from mocoda.domains import DOMAINS
 from mocoda.dynamics.settings import DynamicsSettings
@@ -126,6 +126,13 @@ def load(raw: Mapping[str, Any]) -> Config:
             if section_at is not None:
                 domains[name][str(scale)] = section_at
         faults += base_faults
+        for scale, settings in domains[name].items():
+            faults += [
+                f"domains.{name}.scales.{scale}.tables.mask_scales: '{other}' is no scale of the "
+                f"domain. {suggestion(other, map(str, scales))}"
+                for other in settings.tables.mask_scales
+                if other not in scales
+            ]
         if raw.get("default_scale") not in list(scales):
             faults.append(
                 f"default_scale: {raw.get('default_scale')!r} is no scale of domain '{name}'. "
@@ -190,7 +197,9 @@ def check_section(
     ]
     # Even where other settings are at fault, so that all faults are told in one go.
     with suppress(ValidationError):
-        faults += check_names(at, domain, TableSettings.model_validate(section.get("tables")))
+        tables = TableSettings.model_validate(section.get("tables"))
+        faults += check_names(at, domain, tables)
+        faults += check_masks(at, domain, tables, section["fit_mask"])
     return (None if faults else config), faults
 
 

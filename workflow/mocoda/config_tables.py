@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mocoda.agents import AGENTS
 from mocoda.augmentation import AUGMENTATION
+from mocoda.config_text import describe
 from mocoda.distributions import DISTRIBUTIONS
 from mocoda.domains import DOMAINS
 from mocoda.dynamics import DYNAMICS
 from mocoda.errors import suggestion
+from mocoda.masks import MASKS
+from mocoda.stages.validation_loss import ValidationLossSettings
 
 
 class Strict(BaseModel):
@@ -38,17 +42,67 @@ class ModelErrorSettings(Strict):
 class TableSettings(Strict):
     """Which cells the table has."""
 
-    agents: tuple[str, ...] = Field(min_length=1, description="Rows of the table.")
-    columns: tuple[Column, ...] = Field(min_length=1, description="Columns of the table.")
+    agents: tuple[str, ...] = Field((), description="Rows of the table; none: a table of masks.")
+    columns: tuple[Column, ...] = Field((), description="Columns of the table.")
+    masks: tuple[dict[str, Any], ...] = Field(
+        (),
+        description="Masks to compare with the true one, each with the settings of fit_mask. Needs "
+        "a domain whose true mask is known.",
+    )
+    mask_scales: tuple[str, ...] = Field(
+        (),
+        description="Scales of the domain that differ by their mask; `masks.csv` compares them.",
+    )
+    validation_loss: ValidationLossSettings | None = Field(
+        None, description="Dynamics learned from few rows and their swaps (CoDA, Figure 11)."
+    )
     notes: tuple[str, ...] = Field((), description="Sentences said beneath the table.")
     model_error: ModelErrorSettings | None = Field(
         None, description="The table of model errors; null: none. Needs a domain in closed form."
     )
 
 
+def check_masks(at: str, domain: str, tables: TableSettings, own: Mapping[str, Any]) -> list[str]:
+    """Faults in the list of masks to compare; `own` are the settings of fit_mask."""
+    faults = []
+    where = f"{at}.tables.masks"
+    kinds = [entry.get("kind") for entry in tables.masks]
+    for number, (kind, entry) in enumerate(zip(kinds, tables.masks, strict=True)):
+        if not isinstance(kind, str) or kind not in MASKS:
+            faults.append(
+                f"{where}.{number}.kind: {kind!r} is no mask. {suggestion(str(kind), MASKS)}"
+            )
+            continue
+        if kinds.count(kind) > 1:
+            faults.append(f"{where}: expected each kind once; found twice: '{kind}'.")
+        if kind == own.get("kind") and len(entry) > 1:
+            faults.append(
+                f"{where}.{number}: '{kind}' is the kind of fit_mask, whose settings it has: "
+                "list the kind alone."
+            )
+        reason = MASKS[kind].refuses(DOMAINS[domain])
+        if reason:
+            faults.append(f"{where}.{number}: '{kind}': {reason}")
+        try:
+            MASKS[kind].settings.model_validate(entry)
+        except ValidationError as error:
+            faults += describe(f"{where}.{number}", error, MASKS[kind].settings)
+    if tables.masks and DOMAINS[domain].true_mask is None:
+        faults.append(f"{where}: expected none: the local graphs of '{domain}' are not known.")
+    return faults
+
+
 def check_names(at: str, domain: str, tables: TableSettings) -> list[str]:
     """Faults in the names of agents, distributions and dynamics of the tables."""
     faults = []
+    if not (tables.agents and tables.columns) and (
+        tables.agents or tables.columns or not tables.masks
+    ):
+        faults.append(
+            f"{at}.tables: expected agents and columns, or neither of them but masks; found "
+            f"{len(tables.agents)} agent(s), {len(tables.columns)} column(s), "
+            f"{len(tables.masks)} mask(s)."
+        )
     lists: list[tuple[str, tuple[Any, ...]]] = [
         ("agents", tables.agents),
         ("columns", tables.columns),

@@ -7,6 +7,7 @@ entry (i, j) is 0 where child j does not depend on root i (MoCoDA, section 3).
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,12 +65,15 @@ class Slots:
 
 
 def mask_id(mask: np.ndarray) -> np.ndarray:
-    """Number each local graph: bool[batch, roots, children] -> int64[batch] (bits of the mask).
+    """Number each local graph: bool[batch, roots, children] -> int64[batch].
 
-    Raises ValueError for masks of more than 62 entries.
+    The bits of the mask, or 62 bits of their hash where there are more than 62 entries (a collision
+    among a million graphs has a chance of one in ten million).
     """
     entries = mask.reshape(len(mask), -1)
-    if entries.shape[1] > 62:
-        raise ValueError(f"a mask of {entries.shape[1]} entries does not fit a 62-bit number")
-    bits = 1 << np.arange(entries.shape[1], dtype=np.int64)
-    return entries.astype(np.int64) @ bits
+    if entries.shape[1] <= 62:
+        bits = 1 << np.arange(entries.shape[1], dtype=np.int64)
+        return entries.astype(np.int64) @ bits
+    graphs, of_row = np.unique(np.packbits(entries, axis=1), axis=0, return_inverse=True)
+    hashes = [int.from_bytes(hashlib.sha256(graph.tobytes()).digest()[:8]) >> 2 for graph in graphs]
+    return np.array(hashes, dtype=np.int64)[of_row.reshape(-1)]

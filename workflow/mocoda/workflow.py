@@ -76,6 +76,18 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
             "rows": table.rows if table else 0,
             "deviation_divisor": settings.sample_augmented.deviation_divisor,
         }
+    elif stage == "fit_mask":
+        found = mask_settings(config, wildcards)
+    elif stage == "mask_tables":
+        found = {"masks": compared_masks(config, wildcards), "notes": settings.tables.notes}
+    elif stage == "report_mask":
+        found = {"collect_empirical": settings.collect_empirical}
+    elif stage == "validation_loss":
+        loss = settings.tables.validation_loss
+        found = {
+            "training": loss.model_dump(mode="json") if loss else {},
+            "mask": chain_mask_kind(config, wildcards),
+        }
     elif stage in ("film", "report_dynamics"):
         found = {}
     elif not isinstance(found, dict):
@@ -86,7 +98,8 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
 def stage_code(config: Config, stage: str, wildcards: Any) -> str:
     """The version of the code that a job runs: its stage, its domain and its variants."""
     names = [f"mocoda.stages.{stage}", f"mocoda.domains.{wildcards.domain}"]
-    uses_mask = {"fit_mask", "fit_gmm_parents", "train_dynamics", "report_dynamics", "model_error"}
+    uses_mask = {"fit_mask", "report_mask", "validation_loss"}
+    uses_mask |= {"fit_gmm_parents", "train_dynamics", "report_dynamics", "model_error"}
     uses_dynamics = {"train_dynamics", "report_dynamics", "model_error"}
     if stage == "sample_augmented":
         variant = AUGMENTATION[wildcards.augmentation]
@@ -94,7 +107,8 @@ def stage_code(config: Config, stage: str, wildcards: Any) -> str:
         uses_mask |= {stage} if "mask" in variant.needs else set()
         uses_dynamics |= {stage} if "dynamics" in variant.needs else set()
     if stage in uses_mask:
-        kind = section(config, wildcards).fit_mask["kind"]
+        one_of_several = stage in ("fit_mask", "report_mask")
+        kind = wildcards.mask if one_of_several else chain_mask_kind(config, wildcards)
         names.append(MASKS[kind].fit.__module__)
     if stage in uses_dynamics:
         names.append(f"mocoda.dynamics.{wildcards.dynamics}")
@@ -102,7 +116,7 @@ def stage_code(config: Config, stage: str, wildcards: Any) -> str:
         names.append(f"mocoda.rebalance.{distribution_of(wildcards).rebalance}")
     if stage in ("train_offline_agent", "evaluate"):
         names.append(f"mocoda.agents.{wildcards.agent}")
-    if stage in ("tables", "figures"):
+    if stage in ("tables", "figures", "mask_tables"):
         names = [f"mocoda.stages.{stage}"]
     film = f"mocoda.domains.{wildcards.domain}.film"
     if stage == "film" and module_file(film) is not None:
@@ -118,21 +132,94 @@ def distribution_of(wildcards: Any) -> Distribution:
     return found
 
 
-def augmentation_inputs(wildcards: Any) -> dict[str, str]:
+def chain_mask_kind(config: Config, wildcards: Any) -> str:
+    """The kind of mask that the later stages use."""
+    return str(section(config, wildcards).fit_mask["kind"])
+
+
+def chain_mask(config: Config, wildcards: Any) -> dict[str, str]:
+    """Files of the mask that the later stages of a seed use."""
+    folder = DATA.format(**dict(wildcards.items()))
+    mask = f"{folder}/mask/{chain_mask_kind(config, wildcards)}"
+    return {"mask": f"{mask}/mask.safetensors", "mask_card": f"{mask}/card.json"}
+
+
+def mask_settings(config: Config, wildcards: Any) -> dict[str, Any]:
+    """The settings of the kind of mask that a path names: fit_mask's, or an entry of tables.masks.
+
+    Raises UserError where neither has that kind.
+    """
+    settings = section(config, wildcards)
+    found = {str(entry["kind"]): entry for entry in settings.tables.masks}
+    found[chain_mask_kind(config, wildcards)] = settings.fit_mask
+    if wildcards.mask not in found:
+        raise UserError(
+            f"domains.{wildcards.domain}, scale {wildcards.scale}",
+            expected=f"a mask among {', '.join(found)}",
+            found=repr(wildcards.mask),
+            remedy="Name it in fit_mask, or list it in tables.masks.",
+        )
+    variant = MASKS[wildcards.mask].settings
+    return variant.model_validate(found[wildcards.mask]).model_dump(mode="json")
+
+
+def compared_masks(config: Config, wildcards: Any) -> list[str]:
+    """The kinds of mask of a table of masks."""
+    return [str(entry["kind"]) for entry in section(config, wildcards).tables.masks]
+
+
+def mask_scales(config: Config, domain: str) -> list[tuple[str, str]]:
+    """(scale, kind of mask) of the scales that `results/<domain>/masks.csv` compares.
+
+    Raises UserError where the configuration names none.
+    """
+    scales = config.domains[domain]
+    found = scales[config.default_scale].tables.mask_scales
+    if not found:
+        raise UserError(
+            f"results/{domain}/masks.csv",
+            expected=f"scales that differ by their mask, in domains.{domain}.tables.mask_scales",
+            found="none",
+            remedy="List them there, or ask for results/<domain>/<scale>/mask_quality.csv.",
+        )
+    return [(scale, str(scales[scale].fit_mask["kind"])) for scale in found]
+
+
+def mask_scales_text(config: Config, domain: str) -> str:
+    """The settings of `compare_masks`, as one line of JSON."""
+    return canonical_json({"scales": mask_scales(config, domain)})
+
+
+def tables_of_masks(config: Config, domain: str) -> dict[str, list[str]]:
+    """The tables that `compare_masks` reads, of each of its scales."""
+    folders = [f"results/{domain}/{scale}" for scale, _ in mask_scales(config, domain)]
+    found = {"tables": [f"{folder}/tables.csv" for folder in folders]}
+    if DOMAINS[domain].true_dynamics is not None:
+        found["validity"] = [f"{folder}/validity.csv" for folder in folders]
+    if DOMAINS[domain].true_mask is not None:
+        found["quality"] = [f"{folder}/mask_quality.csv" for folder in folders]
+    return found
+
+
+def has_agents(config: Config, domain: str) -> bool:
+    """Whether a domain's table at the default scale is one of agents, not of masks alone."""
+    return bool(config.domains[domain][config.default_scale].tables.agents)
+
+
+def augmentation_inputs(config: Config, wildcards: Any) -> dict[str, str]:
     """What `sample_augmented` reads, by the augmentation of the path."""
     needs = AUGMENTATION[wildcards.augmentation].needs
     files = {"manifest": "empirical/manifest.json"}
     if "transitions" in needs:
         files["store"] = "empirical/store"
-    if "mask" in needs:
-        files |= {"mask": "mask/mask.safetensors", "mask_card": "mask/card.json"}
     if "parents" in needs:
         files["parents"] = "parents/parents.safetensors"
     if "dynamics" in needs:
         files["dynamics"] = f"dynamics/{wildcards.dynamics}/dynamics.safetensors"
         files["dynamics_card"] = f"dynamics/{wildcards.dynamics}/card.json"
     folder = DATA.format(**dict(wildcards.items()))
-    return {name: f"{folder}/{file}" for name, file in files.items()}
+    mask = chain_mask(config, wildcards) if "mask" in needs else {}
+    return {**mask, **{name: f"{folder}/{file}" for name, file in files.items()}}
 
 
 def generated_files(column: Column) -> dict[str, str]:

@@ -15,9 +15,6 @@ from mocoda.errors import UserError
 from mocoda.factors import Slots, mask_id
 from mocoda.transitions import Transitions
 
-# A mask of more entries does not fit a mask number.
-LARGEST_MASK = 62
-
 
 def component_labels(mask: np.ndarray) -> np.ndarray:
     """Number the connected components of each graph: bool[n, roots, children] -> int64[n, roots].
@@ -25,12 +22,7 @@ def component_labels(mask: np.ndarray) -> np.ndarray:
     Components are numbered from 0 in the order of their first roots. Each different graph is
     worked out once.
     """
-    entries = mask.shape[1] * mask.shape[2]
-    if entries <= LARGEST_MASK:
-        _, index, of_row = np.unique(mask_id(mask), return_index=True, return_inverse=True)
-    else:
-        bits = np.packbits(mask.reshape(len(mask), entries), axis=1)
-        _, index, of_row = np.unique(bits, axis=0, return_index=True, return_inverse=True)
+    _, index, of_row = np.unique(mask_id(mask), return_index=True, return_inverse=True)
     return _labels_of_graphs(mask[index])[of_row.reshape(-1)]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from pydantic import BaseModel
 
+from mocoda.checkpoints import Checkpoint
 from mocoda.domains.base import Domain
 from mocoda.transitions import Transitions
 
@@ -24,6 +25,17 @@ class Mask(Protocol):
         """What must be stored to make the same mask again; empty if settings suffice."""
 
 
+@runtime_checkable
+class ScoredMask(Mask, Protocol):
+    """A mask that was learned: edges with strengths, and a threshold that makes them a graph."""
+
+    def scores(self, observation: np.ndarray, action: np.ndarray) -> np.ndarray:
+        """[n, obs], [n, act] -> float32[n, roots, children] in [0, inf): before the threshold."""
+
+    def facts(self) -> dict[str, Any]:
+        """What the mask's card says of how it was learned."""
+
+
 @dataclass(frozen=True)
 class MaskVariant:
     """A way to get a mask: from rules (heuristic) or by learning."""
@@ -35,3 +47,11 @@ class MaskVariant:
     load: Callable[[BaseModel, Domain, dict[str, torch.Tensor]], Mask]
     # (domain) -> why it cannot be used with this domain, or "" where it can
     refuses: Callable[[Domain], str] = lambda domain: ""
+    # As `fit`, with a log and the state that a killed job goes on from: (settings, domain, rows,
+    # seed, log, checkpoint) -> mask; None where nothing is trained
+    learn: (
+        Callable[
+            [BaseModel, Domain, Transitions, int, Callable[[str], None], Checkpoint | None], Mask
+        ]
+        | None
+    ) = None

@@ -25,7 +25,9 @@ class PrecisionRecall:
     recall: float
 
 
-def entries(values: np.ndarray, truth: np.ndarray, state_roots_only: bool) -> tuple[np.ndarray, ...]:
+def entries(
+    values: np.ndarray, truth: np.ndarray, state_roots_only: bool
+) -> tuple[np.ndarray, ...]:
     """The entries of [n, roots, children] to compare, flat, and the truth's.
 
     Raises UserError if the shapes differ. With `state_roots_only` the first `children` roots count

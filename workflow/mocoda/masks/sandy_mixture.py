@@ -63,6 +63,8 @@ class SandyMixture:
     1). The gate's own derivative is left out, as published: which expert a root selects is no
     edge."""
 
+    edges_of_columns = True
+
     def __init__(
         self, slots: Slots, settings: SandyMixtureSettings, generator: torch.Generator
     ) -> None:

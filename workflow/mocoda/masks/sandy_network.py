@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -27,6 +28,8 @@ class SandyNetwork(Protocol):
     """
 
     parameters: Parameters
+    # Whether `edges` says which column depends on which, or which slot on which.
+    edges_of_columns: bool
 
     def predict(self, inputs: Tensor, context: Tensor) -> Tensor:
         """Standardised targets [n, obs] of `inputs`, with the local graph (gates or attention) that
@@ -36,7 +39,7 @@ class SandyNetwork(Protocol):
         """What one update minimises, on a batch."""
 
     def edges(self, inputs: Tensor) -> Tensor:
-        """Soft edges of the row's columns or slots, [n, roots, children], in [0, inf)."""
+        """Soft edges, [n, roots, children] in [0, inf), of the columns or of the slots."""
 
 
 def linear_parameters(
@@ -44,28 +47,30 @@ def linear_parameters(
     sizes: tuple[int, ...],
     generator: torch.Generator,
     copies: int | None = None,
+    gain: float = 1.0,
 ) -> Parameters:
     """Weights `name.0.weight` [(copies,) in, out] and biases [(copies, 1,) out] of an MLP.
 
-    U(-1/sqrt(in), 1/sqrt(in)), as `torch.nn.Linear` starts.
+    U(-1/sqrt(in), 1/sqrt(in)), as `torch.nn.Linear` starts; the weights times `gain`.
     """
     parameters: Parameters = {}
     batch = () if copies is None else (copies,)
     rows = () if copies is None else (1,)
-    for layer, (before, after) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for layer, (before, after) in enumerate(pairwise(sizes)):
         bound = 1 / math.sqrt(before)
         for kind, shape in (
             ("weight", (*batch, before, after)),
             ("bias", (*batch, *rows, after)),
         ):
-            start = torch.rand(shape, generator=generator).mul_(2).sub_(1) * bound
+            scale = bound * gain if kind == "weight" else bound
+            start = torch.rand(shape, generator=generator).mul_(2).sub_(1) * scale
             parameters[f"{name}.{layer}.{kind}"] = start.requires_grad_()
     return parameters
 
 
 def weights_of(name: str, parameters: Parameters) -> list[Tensor]:
     """The weights of an MLP, from its input to its output."""
-    weights = []
+    weights: list[Tensor] = []
     while f"{name}.{len(weights)}.weight" in parameters:
         weights.append(parameters[f"{name}.{len(weights)}.weight"])
     return weights

@@ -17,14 +17,20 @@ from mocoda.masks.learned import LearnedMask, LearnedMaskSettings, learn_mask, l
 from mocoda.masks.sandy_network import MaskLosses, Parameters, evaluate_mlp, linear_parameters
 from mocoda.transitions import Transitions
 
+# He's start, U(-sqrt(6/in), sqrt(6/in)), keeps the size of the features through ReLU layers. From
+# torch's smaller one the tokens look so alike that all attention stays uniform (our choice).
+GAIN = 6**0.5
+
 
 class SandyTransformerSettings(LearnedMaskSettings):
-    """Mean squared error alone: nothing but the softmax keeps the attention sparse, as published."""
+    """Mean squared error alone: only the softmax keeps the attention sparse, as published."""
 
     kind: Literal["sandy_transformer"] = "sandy_transformer"
     blocks: int = Field(2, ge=1, description="Stacked single-head blocks (published code).")
     width: int = Field(
-        256, ge=1, description="Hidden units of every MLP, and features of a token (published code)."
+        256,
+        ge=1,
+        description="Hidden units of every MLP, and features of a token (published code).",
     )
     layers: int = Field(2, ge=1, description="Hidden layers of every MLP (published code).")
 
@@ -36,6 +42,8 @@ class SandyTransformer:
     the slot (our addition: slots of one width would look alike). The published code pads state and
     action apart instead, which does the same for one kind of slot and one action.
     """
+
+    edges_of_columns = False
 
     def __init__(
         self, slots: Slots, settings: SandyTransformerSettings, generator: torch.Generator
@@ -55,11 +63,11 @@ class SandyTransformer:
         for block in range(settings.blocks):
             for name, after in (("values", settings.width), ("keys_queries", 2 * settings.width)):
                 sizes = (before, *hidden, after)
-                self.parameters |= linear_parameters(f"block_{block}.{name}", sizes, generator)
+                self.parameters |= linear_parameters(
+                    f"block_{block}.{name}", sizes, generator, gain=GAIN
+                )
             before = settings.width
-        self.parameters |= linear_parameters(
-            "projection", (settings.width, self.padded), generator
-        )
+        self.parameters |= linear_parameters("projection", (settings.width, self.padded), generator)
 
     def tokens(self, inputs: Tensor) -> Tensor:
         """[n, roots, padded + roots]."""
@@ -69,10 +77,10 @@ class SandyTransformer:
         return torch.cat([flat.reshape(len(inputs), self.roots, self.padded), names], dim=-1)
 
     def attention(self, block: int, features: Tensor) -> Tensor:
-        """softmax(Q K^T / sqrt(width)), [n, to, from]: the rows sum to one."""
+        """softmax(Q K^T), [n, to, from]: the rows sum to one."""
         both = evaluate_mlp(f"block_{block}.keys_queries", self.parameters, features)
         keys, queries = both.chunk(2, dim=-1)
-        return torch.softmax(queries @ keys.mT / keys.shape[-1] ** 0.5, dim=-1)
+        return torch.softmax(queries @ keys.mT, dim=-1)
 
     def attend(self, context: Tensor) -> tuple[list[Tensor], Tensor]:
         """The attention of each block, and the last features [n, roots, width]."""
@@ -80,9 +88,7 @@ class SandyTransformer:
         found = []
         for block in range(self.settings.blocks):
             found.append(self.attention(block, features))
-            features = found[-1] @ evaluate_mlp(
-                f"block_{block}.values", self.parameters, features
-            )
+            features = found[-1] @ evaluate_mlp(f"block_{block}.values", self.parameters, features)
         return found, features
 
     def projected(self, features: Tensor) -> Tensor:

@@ -6,6 +6,9 @@ NAMES: dict[str, str] = {
     # domains
     "hooksweep2": "HookSweep2",
     "nav2d": "2D Navigation",
+    "synthetic_mp": "synthetic process",
+    "synthetic_mp_stationary": "synthetic process, stationary",
+    "bouncing_balls": "bouncing balls",
     # agents
     "td3_bc": "TD3-BC",
     "bcq": "BCQ",
@@ -21,6 +24,11 @@ NAMES: dict[str, str] = {
     "mocoda_components": "MoCoDA-U, components",
     "coda": "CoDA, masked",
     "coda_unmasked": "CoDA, unmasked",
+    # masks
+    "heuristic": "heuristic",
+    "ground_truth": "ground truth",
+    "sandy_mixture": "SANDy-Mixture",
+    "sandy_transformer": "SANDy-Transformer",
     # dynamics models
     "locally_factored": "locally factored",
     "globally_factored": "globally factored",

@@ -1,0 +1,76 @@
+"""Adam on a mask's network: what `mocoda.training.train` asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from mocoda.masks.sandy_network import MaskLosses, SandyNetwork
+from mocoda.seeding import torch_generator
+
+if TYPE_CHECKING:
+    from mocoda.masks.learned import LearnedMaskSettings
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Standardised inputs [n, obs + act] and targets [n, obs]."""
+
+    inputs: Tensor
+    targets: Tensor
+
+
+class MaskLearner:
+    """Batches with replacement, a function of the seed and the block's number alone."""
+
+    def __init__(
+        self,
+        network: SandyNetwork,
+        settings: LearnedMaskSettings,
+        inputs: Tensor,
+        targets: Tensor,
+        seed: int,
+    ) -> None:
+        self.network, self.settings, self.seed = network, settings, seed
+        self.inputs, self.targets = inputs, targets
+        self.optimiser = torch.optim.Adam(
+            list(network.parameters.values()),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+
+    def batches(self, block: int, count: int) -> list[Batch]:
+        """The batches of a block."""
+        generator = torch_generator(self.seed, "batches", block)
+        shape = (count, self.settings.batch_size)
+        drawn = torch.randint(len(self.inputs), shape, generator=generator)
+        return [Batch(self.inputs[rows], self.targets[rows]) for rows in drawn]
+
+    def update(self, batch: Batch) -> MaskLosses:
+        """One step down the loss."""
+        losses = self.network.loss(batch.inputs, batch.targets)
+        self.optimiser.zero_grad()
+        losses.loss.backward()
+        self.optimiser.step()
+        return MaskLosses(losses.loss.detach(), losses.squared_error.detach())
+
+    def state(self) -> dict[str, Tensor]:
+        state = {f"network.{k}": v.detach().clone() for k, v in self.network.parameters.items()}
+        for name, parameter in self.network.parameters.items():
+            for kind, value in self.optimiser.state[parameter].items():
+                state[f"optimiser.{name}.{kind}"] = value.clone()
+        return state
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        for name, parameter in self.network.parameters.items():
+            parameter.data.copy_(state[f"network.{name}"])
+            prefix = f"optimiser.{name}."
+            self.optimiser.state[parameter] = {
+                key.removeprefix(prefix): value.clone()
+                for key, value in state.items()
+                if key.startswith(prefix)
+            }

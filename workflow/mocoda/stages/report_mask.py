@@ -1,0 +1,87 @@
+"""How near a mask comes to the true local graphs: only for domains whose true mask is known.
+
+Measured on fresh rows, which no mask was learned from.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mocoda.artifacts import atomic_path, write_json
+from mocoda.domains import DOMAINS
+from mocoda.domains.base import Domain
+from mocoda.errors import UserError
+from mocoda.jobs import Job
+from mocoda.masks.base import Mask, ScoredMask
+from mocoda.masks.quality import auc, precision_recall, roc
+from mocoda.seeding import seed_for
+from mocoda.stages.fit_mask import load_mask
+
+# Rows that a mask is measured on (our choice), and points kept of a curve.
+ROWS = 5000
+POINTS = 400
+
+
+def true_graphs(domain: Domain, observation: np.ndarray, action: np.ndarray) -> np.ndarray:
+    """The true local graphs bool [n, roots, children]; UserError where they are not known."""
+    if domain.true_mask is None:
+        raise UserError(
+            f"domain {domain.name}",
+            expected="local graphs that are known (`true_mask`)",
+            found="none",
+            remedy="Leave tables.masks empty for this domain.",
+        )
+    return domain.true_mask(observation, action)
+
+
+def scores_of(mask: Mask, observation: np.ndarray, action: np.ndarray) -> np.ndarray:
+    """Strengths of the edges, float [n, roots, children]; 0 and 1 where a rule gives the mask."""
+    if isinstance(mask, ScoredMask):
+        return mask.scores(observation, action)
+    return mask(observation, action).astype(np.float32)
+
+
+def report_mask(job: Job) -> None:
+    """Write area under the ROC curve, precision and recall, mean graphs, and the curve itself.
+
+    Areas, precision and recall are over entries whose root is part of the state, as published, and
+    over all entries (`_all_roots`).
+    """
+    domain = DOMAINS[job.wildcards["domain"]]
+    mask = load_mask(job.inputs["card"], job.inputs["mask"], domain)
+    settings = domain.settings.model_validate(
+        {**job.settings["collect_empirical"], "transitions": ROWS}
+    )
+    # The same fresh rows for every mask of a seed.
+    seed = seed_for(domain.name, "report_mask", job.seed)
+    rows = domain.collect(settings, seed, job.threads, job.log).transitions
+    truth = true_graphs(domain, rows.observation, rows.action)
+    graphs = mask(rows.observation, rows.action)
+    scores = scores_of(mask, rows.observation, rows.action)
+    report = {
+        "rows": len(rows),
+        "roots": domain.slots.root_names,
+        "children": domain.slots.child_names,
+    }
+    for name, state_roots in (("", True), ("_all_roots", False)):
+        quality = precision_recall(graphs, truth, state_roots_only=state_roots)
+        report |= {
+            f"auc{name}": auc(scores, truth, state_roots_only=state_roots),
+            f"precision{name}": quality.precision,
+            f"recall{name}": quality.recall,
+        }
+    report |= {
+        "rows_with_the_true_graph": float((graphs == truth).all(axis=(1, 2)).mean()),
+        "mean_mask": graphs.mean(axis=0).tolist(),
+        "mean_truth": truth.mean(axis=0).tolist(),
+    }
+    job.log(", ".join(f"{k} {v:.4f}" for k, v in report.items() if isinstance(v, float)))
+    false_rate, true_rate, _ = roc(scores, truth, state_roots_only=True)
+    shown = np.unique(np.linspace(0, len(false_rate) - 1, POINTS).round().astype(int))
+    curve = {"false_positive_rate": false_rate[shown], "true_positive_rate": true_rate[shown]}
+    with atomic_path(job.outputs["roc"]) as path:
+        pd.DataFrame(curve).assign(mask=job.wildcards["mask"], seed=job.seed).to_csv(
+            path, index=False
+        )
+    write_json(job.outputs["report"], report)
