@@ -64,8 +64,8 @@ def inputs_of(folder: Path) -> dict[str, str]:
     return {
         "store": f"{SEED}/empirical/store",
         "manifest": f"{SEED}/empirical/manifest.json",
-        "mask": f"{SEED}/mask/mask.safetensors",
-        "mask_card": f"{SEED}/mask/card.json",
+        "mask": f"{SEED}/mask/heuristic/mask.safetensors",
+        "mask_card": f"{SEED}/mask/heuristic/card.json",
         "parents": f"{SEED}/parents/parents.safetensors",
         "dynamics": f"{dynamics}/dynamics.safetensors",
         "dynamics_card": f"{dynamics}/card.json",

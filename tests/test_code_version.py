@@ -62,7 +62,8 @@ def wildcards(**changes: str) -> SimpleNamespace:
         "distribution": "mocoda_p",
         "augmentation": "mocoda",
     }
-    return SimpleNamespace(**{**first, **changes})
+    mask = "ground_truth" if changes.get("domain") == "nav2d" else "heuristic"
+    return SimpleNamespace(**{**first, "mask": mask, **changes})
 
 
 def versions(config: Config, **changes: str) -> dict[str, str]:

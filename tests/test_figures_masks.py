@@ -130,13 +130,30 @@ def test_means_are_drawn_and_written_one_panel_a_mask():
 @pytest.mark.parametrize(("number", "grid"), [(1, (1, 1)), (4, (1, 4)), (5, (2, 4))])
 def test_means_break_into_rows_of_four(number, grid):
     panels = {f"mask {place}": (TRUTH, ROOTS, CHILDREN) for place in range(number)}
-    drawn = [axes for axes in mask_means(panels).axes if axes.images]
+    figure = mask_means(panels)
+    drawn = [axes for axes in figure.axes if axes.images]
     assert len(drawn) == number
+    figure.draw_without_rendering()
+    assert all(
+        figure.bbox.containsx(corner[0]) and figure.bbox.containsy(corner[1])
+        for axes in drawn
+        for text in (axes.title, axes.yaxis.label, axes.xaxis.label)
+        for corner in text.get_window_extent().corners()
+    )
     assert drawn[0].get_gridspec().get_geometry() == grid
     named = [bool(axes.get_ylabel()) for axes in drawn]
     assert named == [place % 4 == 0 for place in range(number)]
     # The lowest panel of each column names the children.
     assert [bool(axes.get_xlabel()) for axes in drawn] == [p + 4 >= number for p in range(number)]
+
+
+def test_titles_of_neighbours_keep_apart():
+    titles = ["the true local graphs of seed 0", "SANDy-Transformer with a long name"]
+    figure = mask_means(dict.fromkeys(titles, (TRUTH, ROOTS, CHILDREN)))
+    figure.draw_without_rendering()
+    first, second = (axes.title for axes in figure.axes[:2])
+    assert [title.get_text().replace("\n", " ") for title in (first, second)] == titles
+    assert first.get_window_extent().x1 < second.get_window_extent().x0
 
 
 def test_large_means_have_no_numbers_in_them():

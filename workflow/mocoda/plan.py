@@ -48,7 +48,7 @@ def expected_seconds(settings: DomainConfig, domain: Domain) -> dict[str, float]
     )
     agents = [getattr(settings.train_offline_agent, name) for name in settings.tables.agents]
     agent_update = AGENT_UPDATE + AGENT_ROW_WEIGHT * (
-        sum(agent.batch_size * weights(agent.hidden_sizes) for agent in agents) / len(agents)
+        sum(a.batch_size * weights(a.hidden_sizes) for a in agents) / max(len(agents), 1)
     )
     real = settings.collect_empirical["transitions"]
     proposed = settings.sample_augmented.proposed_rows(real)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +15,7 @@ from mocoda.figures.style import BLACK, HEAT, new_figure
 
 WHERE = "figure of mean masks"
 ACROSS = 4  # panels in a row
+LETTER = 0.09  # inches of a title
 MOST_CELLS = 8  # along a side, for the numbers in them to be read
 DARK = 0.55  # shares below have a dark colour and so a white number
 
@@ -38,13 +40,15 @@ def mask_means(panels: Mapping[str, MeanMask]) -> Figure:
     cell = max(0.42, 2.4 / max(len(roots), len(children)))  # inches
     width, height = max(cell * len(children), 1.8) + 0.3, cell * len(roots) + 0.9
     figure = new_figure(2.2 + width * across, 0.5 + height * down)
+    most_letters = max(int(cell * len(children) / LETTER), 1)
+    figure.set_layout_engine("compressed")  # the maps' cells are square
     grid = figure.subplots(down, across, squeeze=False)
     shown = [axes for row in grid for axes in row][: len(panels)]
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     for place, (axes, (title, share)) in enumerate(zip(shown, shares.items(), strict=True)):
         picture = axes.imshow(share, vmin=0, vmax=1, cmap=HEAT, interpolation="nearest")
-        axes.set_title(title, fontsize=10)
+        axes.set_title(fill(title, most_letters), fontsize=10)
         axes.tick_params(length=0, labelsize=8)
         left, lowest = place % across == 0, place + across >= len(panels)
         _name(axes, roots if left else (), children if lowest else ())

@@ -63,7 +63,13 @@ def mask_roc(frame: pd.DataFrame) -> Figure:
     figure = new_figure(5.4, 5.2)
     axes = figure.subplots()
     axes.plot(
-        [0, 1], [0, 1], color="#8C8C8C", linestyle="--", linewidth=1, label="chance", zorder=3
+        [0, 1],
+        [0, 1],
+        color="#6E6E6E",
+        linestyle=(0, (4, 3)),
+        linewidth=1.6,
+        label="chance",
+        zorder=3,
     )
     for name, (colour, marker) in styles.items():
         of_mask = frame[frame["mask"] == name]
@@ -75,7 +81,7 @@ def mask_roc(frame: pd.DataFrame) -> Figure:
             axes.plot(
                 *rates.T,
                 color=colour,
-                linewidth=1.2,
+                linewidth=0.8 if rule else 1.2,
                 marker=marker if rule else None,
                 markevery=[1] if rule and len(rates) > 1 else None,
                 markersize=8,

@@ -45,6 +45,13 @@ class LearnedMaskSettings(BaseModel):
     learning_rate: float = Field(
         1e-3, gt=0, allow_inf_nan=False, description="Adam's rate (published code)."
     )
+    learning_rate_decay_start: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Share of the updates after which the rate falls linearly to zero (our choice; "
+        "1: never, as published).",
+    )
     weight_decay: float = Field(
         1e-5, ge=0, allow_inf_nan=False, description="L2 penalty (published code)."
     )

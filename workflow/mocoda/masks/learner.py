@@ -36,6 +36,7 @@ class MaskLearner:
     ) -> None:
         self.network, self.settings, self.seed = network, settings, seed
         self.inputs, self.targets = inputs, targets
+        self.updates = 0
         self.optimiser = torch.optim.Adam(
             list(network.parameters.values()),
             lr=settings.learning_rate,
@@ -50,12 +51,21 @@ class MaskLearner:
         drawn = torch.randint(len(self.inputs), shape, generator=generator)
         return [Batch(self.inputs[rows], self.targets[rows]) for rows in drawn]
 
+    def rate(self) -> float:
+        """Adam's rate at this update: constant, then linear to zero."""
+        start = self.settings.learning_rate_decay_start
+        done = self.updates / self.settings.updates
+        left = 1.0 if done <= start else (1.0 - done) / (1.0 - start)
+        return self.settings.learning_rate * left
+
     def update(self, batch: Batch) -> MaskLosses:
         """One step down the loss."""
         losses = self.network.loss(batch.inputs, batch.targets)
         self.optimiser.zero_grad()
         losses.loss.backward()
+        self.optimiser.param_groups[0]["lr"] = self.rate()
         self.optimiser.step()
+        self.updates += 1
         return MaskLosses(losses.loss.detach(), losses.squared_error.detach())
 
     def state(self) -> dict[str, Tensor]:
@@ -63,9 +73,11 @@ class MaskLearner:
         for name, parameter in self.network.parameters.items():
             for kind, value in self.optimiser.state[parameter].items():
                 state[f"optimiser.{name}.{kind}"] = value.clone()
+        state["updates"] = torch.tensor(self.updates)
         return state
 
     def load_state(self, state: dict[str, Tensor]) -> None:
+        self.updates = int(state["updates"])
         for name, parameter in self.network.parameters.items():
             parameter.data.copy_(state[f"network.{name}"])
             prefix = f"optimiser.{name}."
