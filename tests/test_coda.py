@@ -16,6 +16,7 @@ from mocoda.augmentation.swap import (
     component_labels,
     draw_independent_sets,
     draw_pairs,
+    first_of_its_kind,
     independent,
     swapped,
 )
@@ -26,7 +27,8 @@ from mocoda.masks.dense import DenseMask
 from mocoda.masks.ground_truth import GroundTruthMaskSettings, mask_of
 from mocoda.masks.heuristic import HeuristicMask, HeuristicMaskSettings
 from mocoda.stages.fit_mask import fit_mask
-from mocoda.stores import write_transitions
+from mocoda.stages.sample_augmented import label
+from mocoda.stores import read_columns, write_transitions
 from mocoda.transition_checks import check
 from mocoda.transitions import Provenance, Transitions
 
@@ -116,7 +118,7 @@ def test_shares_are_those_measured_on_the_published_data(logged: Transitions) ->
     counts = make("coda", logged, 100_000).counts
     assert counts["accepted"] / counts["proposed"] == pytest.approx(0.59, abs=0.03)
     refused = counts["no_shared_independent_set"] + counts["dependent_after_the_swap"]
-    assert counts["accepted"] + refused == counts["proposed"]
+    assert counts["accepted"] + refused + counts["repeated"] == counts["proposed"]
     assert counts["accepted"] >= 100_000
     unmasked = make("coda_unmasked", logged, 100_000)
     broken = ~obeys(unmasked)
@@ -134,7 +136,7 @@ def test_the_same_names_give_the_same_bytes(kind: str, logged: Transitions) -> N
         assert getattr(one, name).tobytes() == getattr(again, name).tobytes()
         assert getattr(one, name).tobytes() != getattr(other, name).tobytes()
     assert one.counts == again.counts
-    assert AUGMENTATION[kind].provenance == Provenance.CODA
+    assert AUGMENTATION[kind].swaps
 
 
 def test_the_stage_marks_the_rows_and_gives_them_the_domains_rewards(tmp_path: Path) -> None:
@@ -149,9 +151,71 @@ def test_the_stage_marks_the_rows_and_gives_them_the_domains_rewards(tmp_path: P
     assert (made.provenance == Provenance.CODA).all()
     np.testing.assert_array_equal(made.reward, task.reward(made.next_observation, made.goal))
     check(made, "CoDA's rows", observation_dim=2, action_dim=2)
+    ((sources, roots),) = read_columns(tmp_path / "coda_rows", ["sources", "swapped_roots"])
+    chosen = (roots[:, None] >> np.arange(2)) & 1
+    from_rows = np.where(chosen == 1, sources[:, :1], sources[:, 1:])
+    for number in range(2):
+        x = real.observation[from_rows[:, number], number]
+        np.testing.assert_array_equal(made.observation[:, number], x)
     listed = read_json(tmp_path / "coda_rows.json")
     assert listed["rows_by_provenance"] == {"real": 0, "model": 0, "coda": len(made)}
     assert listed["facts"]["proposals"]["accepted"] >= len(made)
+
+
+@pytest.mark.parametrize("kind", ["coda", "coda_unmasked"])
+def test_each_row_names_the_two_rows_that_it_is_made_of(kind: str, logged: Transitions) -> None:
+    """Every block is bit-equal to the source that the bits of the roots say."""
+    made = make(kind, logged, 3000)
+    chosen = (made.swapped_roots[:, None] >> np.arange(4)) & 1
+    assert ((chosen.sum(axis=1) > 0) & (chosen.sum(axis=1) < 4)).all()
+    assert (made.sources[:, 0] != made.sources[:, 1]).all()
+    source = np.where(chosen == 1, made.sources[:, :1], made.sources[:, 1:])
+    for number in range(2):
+        np.testing.assert_array_equal(
+            made.observation[:, number], logged.observation[source[:, number], number]
+        )
+        np.testing.assert_array_equal(
+            made.next_observation[:, number], logged.next_observation[source[:, number], number]
+        )
+        np.testing.assert_array_equal(
+            made.action[:, number], logged.action[source[:, 2 + number], number]
+        )
+
+
+def test_no_row_is_made_twice() -> None:
+    """Few rows to swap: pairs come again and again, in either order, and are kept once."""
+    few = uniform_rows(40)
+    made = make("coda", few, 400)
+    assert made.counts["repeated"] > 50
+    whole = np.concatenate([made.observation, made.action, made.next_observation], axis=1)
+    assert len(np.unique(whole, axis=0)) == len(whole) == 400
+    sources = np.array([[3, 5], [5, 3], [3, 5], [5, 3]])
+    roots = np.array([0b0101, 0b1010, 0b0111, 0b0101])
+    np.testing.assert_array_equal(first_of_its_kind(sources, roots, 4), [True, False, True, True])
+
+
+def test_a_mixture_has_both_kinds_of_rows_in_the_ratio(tmp_path: Path) -> None:
+    settings = AUGMENTATION["coda_mocoda"].settings(model_share=0.25)
+    logged, moved = uniform_rows(500), uniform_rows(300)
+    parts = []
+
+    def of_model(_settings: object, _ingredients: object, rows: int, names: object) -> Generated:
+        parts.append(rows)
+        return Generated(
+            *(getattr(moved, c)[:rows] for c in ("observation", "action", "next_observation"))
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mocoda.augmentation.coda_mocoda.mocoda.generate", of_model)
+        ingredients = Ingredients(NAV2D, transitions=logged, mask=mask_of(NAV2D))
+        made = AUGMENTATION["coda_mocoda"].generate(settings, ingredients, 400, ("mixture",))
+    assert parts == [100]
+    assert len(made.observation) == 400
+    rows = label(NAV2D, made, ("mixture",))
+    assert (rows.provenance == np.repeat([Provenance.CODA, Provenance.MODEL], [300, 100])).all()
+    assert (made.sources[300:] == -1).all()
+    assert (made.sources[:300] >= 0).all()
+    np.testing.assert_array_equal(made.observation[300:], moved.observation[:100])
 
 
 # What cannot be swapped

@@ -10,7 +10,7 @@ from mocoda.figures import mask_means, mask_roc, save, validation_loss
 from mocoda.masks.quality import auc, roc
 from mocoda.tables import names
 
-AREAS = {0: 0.95, 1: 0.97, 2: 0.99}  # of the learned mask's seeds: 0.97 ± 0.02
+AREAS = {0: 0.91, 1: 0.94, 2: 0.97}  # of the learned mask's seeds: 0.94 ± 0.03
 
 
 def roc_frame() -> pd.DataFrame:
@@ -52,7 +52,7 @@ def test_roc_draws_each_seeds_curve_and_its_area(monkeypatch):
     rule = frame.loc[frame["mask"] == "heuristic", "auc"].iloc[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "chance",
-        "SANDy-Mixture: 0.97 ± 0.02",
+        "SANDy-Mixture: 0.94 ± 0.03",
         f"heuristic: {rule:.2f}",
         "an own mask: 0.50",
     ]
@@ -87,10 +87,10 @@ def test_roc_refuses_what_is_no_curve():
         mask_roc(frame.iloc[:0])
     with pytest.raises(UserError, match=r"'true_positive_rate'.*\[0, 1\].*70"):
         mask_roc(frame.assign(true_positive_rate=70.0))
-    with pytest.raises(UserError, match="nan"):
+    with pytest.raises(UserError, match=r"fractions in \[0, 1\].*nan"):
         mask_roc(frame.assign(auc=np.nan))
     frame.loc[35, "auc"] = 0.5
-    with pytest.raises(UserError, match=r"'sandy_mixture', seed 1.*one area.*0\.5 to 0\.97"):
+    with pytest.raises(UserError, match=r"'sandy_mixture', seed 1.*one area.*0\.5 to 0\.94"):
         mask_roc(frame)
 
 
@@ -129,7 +129,8 @@ def test_means_are_drawn_and_written_one_panel_a_mask():
 
 @pytest.mark.parametrize(("number", "grid"), [(1, (1, 1)), (4, (1, 4)), (5, (2, 4))])
 def test_means_break_into_rows_of_four(number, grid):
-    panels = {f"mask {place}": (TRUTH, ROOTS, CHILDREN) for place in range(number)}
+    balls = [f"ball_{ball}" for ball in range(4)]
+    panels = {f"mask {place}": (np.eye(5, 4), [*balls, "force"], balls) for place in range(number)}
     figure = mask_means(panels)
     drawn = [axes for axes in figure.axes if axes.images]
     assert len(drawn) == number
@@ -143,6 +144,7 @@ def test_means_break_into_rows_of_four(number, grid):
     assert drawn[0].get_gridspec().get_geometry() == grid
     named = [bool(axes.get_ylabel()) for axes in drawn]
     assert named == [place % 4 == 0 for place in range(number)]
+    assert figure.axes[-1].bbox.x0 > max(axes.bbox.x1 for axes in drawn)
     # The lowest panel of each column names the children.
     assert [bool(axes.get_xlabel()) for axes in drawn] == [p + 4 >= number for p in range(number)]
 
@@ -176,7 +178,14 @@ def test_means_refuse_other_shapes_names_and_numbers():
 
 def loss_frame() -> pd.DataFrame:
     rows = [
-        (name, seed, updates, least / 2, least * (1 + seed) * (1 + 1000 / updates), number)
+        (
+            name,
+            seed,
+            updates,
+            least * (1 + seed**2),
+            least * (1 + seed) * (1 + 1000 / updates),
+            number,
+        )
         for name, least, number in (
             ("logged rows", 0.2, 2000),
             ("random swaps", 0.1, 37_000),
@@ -203,7 +212,7 @@ def test_losses_draw_means_ranges_and_training():
         assert mean.get_label() == label
         np.testing.assert_array_equal(mean.get_xdata(), [500, 1000, 2000])
         np.testing.assert_allclose(mean.get_ydata(), np.multiply(2 * least, [3, 2, 1.5]))
-        np.testing.assert_allclose(training.get_ydata(), [least / 2] * 3)
+        np.testing.assert_allclose(training.get_ydata(), [least * 8 / 3] * 3)
         assert training.get_linestyle() == ":"
         assert training.get_color() == mean.get_color()
         ends = bands[place].get_paths()[0].vertices[:, 1]

@@ -120,13 +120,13 @@ def test_a_killed_run_ends_with_the_same_bytes(
     write, finish = TransitionWriter.write, TransitionWriter.finish
     written: list[int] = []
 
-    def killed_write(self: TransitionWriter, shard: int, rows: Transitions) -> None:
+    def killed_write(self: TransitionWriter, shard: int, rows: Transitions, swaps: Any) -> None:
         if shard == 2 and moment == "before the shard":
             raise Killed
         if shard == 2 and moment == "in the shard":
             self.group["observation"][600:700] = 7.0  # type: ignore[index]
             raise Killed
-        write(self, shard, rows)
+        write(self, shard, rows, swaps)
         if shard == 2 and moment == "after the shard":
             raise Killed
 
@@ -144,9 +144,9 @@ def test_a_killed_run_ends_with_the_same_bytes(
             chain.sample(name, state=state)
     assert not (chain.folder / name).exists()
 
-    def counted_write(self: TransitionWriter, shard: int, rows: Transitions) -> None:
+    def counted_write(self: TransitionWriter, shard: int, rows: Transitions, swaps: Any) -> None:
         written.append(shard)
-        write(self, shard, rows)
+        write(self, shard, rows, swaps)
 
     monkeypatch.setattr(TransitionWriter, "write", counted_write)
     chain.sample(name, state=state)
@@ -159,9 +159,9 @@ def test_memory_holds_one_shard(chain: Chain, monkeypatch: pytest.MonkeyPatch) -
     write: Callable[..., None] = TransitionWriter.write
     sizes = []
 
-    def watched(self: TransitionWriter, shard: int, rows: Transitions) -> None:
+    def watched(self: TransitionWriter, shard: int, rows: Transitions, swaps: Any) -> None:
         sizes.append(len(rows))
-        write(self, shard, rows)
+        write(self, shard, rows, swaps)
 
     monkeypatch.setattr(TransitionWriter, "write", watched)
     chain.sample("watched", state=chain.folder / "state" / "watched")

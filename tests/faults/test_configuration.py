@@ -57,6 +57,7 @@ def unknown(keys: str, meant: str) -> Fault:
 
 EMP = {"distribution": "emp"}
 NOT_FINITE = float("inf")
+NEITHER = ("expected agents and columns, or neither of them but masks",)
 FAULTS = [
     # Unknown keys, level by level.
     Fault(
@@ -120,8 +121,8 @@ FAULTS = [
     Fault("seed twice", put("seeds", [0, 1, 1]), f"{TOP}.seeds", ("different", "[0, 1, 1]")),
     Fault("negative seed", put("seeds", [3, -1]), f"{TOP}.seeds", ("from 0 on", "[3, -1]")),
     value("seeds", [], "at least 1 item", shown=[]),
-    value("tables.agents", [], "at least 1 item", shown=[]),
-    value("tables.columns", [], "at least 1 item", shown=[]),
+    Fault("no agents", put("tables.agents", []), f"{TOP}.tables", NEITHER),
+    Fault("no columns", put("tables.columns", []), f"{TOP}.tables", NEITHER),
     Fault(
         "agent twice",
         put("tables.agents", ["bcq", "td3_bc", "bcq"]),

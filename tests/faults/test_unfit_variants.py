@@ -102,7 +102,7 @@ FAULTS = [
         "nav2d",
         "tables.model_error.dynamics",
         ["unfactord"],
-        "'unfactord': Did you mean 'unfactored'?",
+        "'unfactord' is no dynamics model. Did you mean 'unfactored'?",
     ),
     one(
         "unknown distribution among the model errors",

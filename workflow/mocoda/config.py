@@ -183,7 +183,8 @@ def check_section(
                 f"found {list(config.seeds)}."
             )
         faults += check_sizes(at, config)
-        columns = [column.distribution for column in config.tables.columns]
+        measured = config.tables.model_error.columns if config.tables.model_error else ()
+        columns = [column.distribution for column in (*config.tables.columns, *measured)]
         if kind == "dense" and "coda" in columns:
             faults.append(
                 f"{at}.tables.columns: 'coda' swaps what the mask calls independent; with "

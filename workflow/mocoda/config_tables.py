@@ -120,7 +120,8 @@ def check_names(at: str, domain: str, tables: TableSettings) -> list[str]:
         columns += [(f"{where}.columns", column) for column in tables.model_error.columns]
         for name in tables.model_error.dynamics:
             if name not in DYNAMICS:
-                faults.append(f"{where}.dynamics: '{name}': {suggestion(name, DYNAMICS)}")
+                advice = suggestion(name, DYNAMICS)
+                faults.append(f"{where}.dynamics: '{name}' is no dynamics model. {advice}")
         if DOMAINS[domain].true_dynamics is None:
             faults.append(f"{where}: expected null: domain '{domain}' has no `true_dynamics`.")
     if tables.model_error is not None:

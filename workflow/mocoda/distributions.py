@@ -33,4 +33,5 @@ DISTRIBUTIONS: dict[str, Distribution | None] = {
     "dyna": Distribution("dyna"),
     "coda": Distribution("coda"),
     "coda_unmasked": Distribution("coda_unmasked"),
+    "coda_mocoda": Distribution("coda_mocoda"),
 }

@@ -7,7 +7,7 @@ that is deleted or altered later is found here, when the store is read.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import zarr
 
 from mocoda.artifacts import checksum, read_json, unwritable, write_json
 from mocoda.errors import UserError
-from mocoda.transitions import COLUMNS, MATRICES, Provenance, Transitions
+from mocoda.transitions import COLUMNS, MATRICES, SWAP_COLUMNS, Provenance, Transitions
 
 FORMAT = "mocoda-transitions"
 VERSION = 1
@@ -37,6 +37,8 @@ class TransitionWriter:
         rows: int,
         widths: dict[str, int],
         shard_rows: int,
+        *,
+        swaps: bool = False,
     ) -> None:
         self.folder = Path(folder)
         self.rows = rows
@@ -45,10 +47,12 @@ class TransitionWriter:
         root = self.folder / STORE
         try:
             self.group = zarr.open_group(root, mode="a", zarr_format=3)
-            for name, dtype in COLUMNS.items():
+            columns = {**COLUMNS, **(SWAP_COLUMNS if swaps else {})}
+            widths = {**{name: widths[name] for name in MATRICES}, "sources": 2}
+            for name, dtype in columns.items():
                 # Each by itself: a kill may have come between two of them.
                 if name not in self.group:
-                    width = (widths[name],) if name in MATRICES else ()
+                    width = (widths[name],) if name in widths else ()
                     self.group.create_array(
                         name,
                         shape=(rows, *width),
@@ -71,15 +75,18 @@ class TransitionWriter:
         start = shard * self.shard_rows
         return start, min(start + self.shard_rows, self.rows)
 
-    def write(self, shard: int, rows: Transitions) -> None:
-        """Write one shard; ValueError for a wrong number of rows, UserError for a full disk."""
+    def write(
+        self, shard: int, rows: Transitions, swaps: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        """Write one shard, with `SWAP_COLUMNS` where the store has them; ValueError for a wrong
+        number of rows, UserError for a full disk."""
         start, stop = self.bounds(shard)
         if len(rows) != stop - start:
             raise ValueError(f"shard {shard} takes {stop - start} rows, not {len(rows)}")
         try:
-            for name in COLUMNS:
-                array = array_of(self.group, name)
-                array[start:stop] = getattr(rows, name)
+            values = {name: getattr(rows, name) for name in COLUMNS} | dict(swaps or {})
+            for name, column in values.items():
+                array_of(self.group, name)[start:stop] = column
         except OSError as error:
             raise unwritable(self.folder / STORE, error) from error
         write_json(self.progress, {"shards": shard + 1})
@@ -140,7 +147,7 @@ def array_of(group: zarr.Group, name: str) -> zarr.Array:
     Its chunks are not read before that is known: no codec runs that `TransitionWriter` did not ask
     for, and no objects are made.
     """
-    expected = np.dtype(COLUMNS[name])
+    expected = np.dtype({**COLUMNS, **SWAP_COLUMNS}[name])
     try:
         array: Any = group[name]
         codecs = [codec.to_dict()["name"] for codec in array.metadata.codecs]

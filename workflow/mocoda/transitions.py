@@ -59,6 +59,9 @@ COLUMNS: dict[str, type] = {
     "provenance": np.uint8,
 }
 MATRICES = ("observation", "action", "next_observation", "goal")
+# Columns that only stores of swapped rows have: the numbers of the two logged rows of each (-1 for
+# a row that was not swapped), and the roots that the first gave, as bits.
+SWAP_COLUMNS: dict[str, type] = {"sources": np.int64, "swapped_roots": np.int64}
 
 
 def concatenate(parts: list[Transitions]) -> Transitions:

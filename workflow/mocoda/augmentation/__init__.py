@@ -1,6 +1,14 @@
 """Ways to make new transitions from logged ones. One file and one line a variant."""
 
-from mocoda.augmentation import coda, coda_unmasked, dyna, mocoda, mocoda_components, rand
+from mocoda.augmentation import (
+    coda,
+    coda_mocoda,
+    coda_unmasked,
+    dyna,
+    mocoda,
+    mocoda_components,
+    rand,
+)
 from mocoda.augmentation.base import AugmentationVariant, Generated, Ingredients
 
 AUGMENTATION: dict[str, AugmentationVariant] = {
@@ -10,6 +18,7 @@ AUGMENTATION: dict[str, AugmentationVariant] = {
     "dyna": dyna.VARIANT,
     "coda": coda.VARIANT,
     "coda_unmasked": coda_unmasked.VARIANT,
+    "coda_mocoda": coda_mocoda.VARIANT,
 }
 
 __all__ = ["AUGMENTATION", "AugmentationVariant", "Generated", "Ingredients"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from mocoda.errors import UserError
 from mocoda.masks import Mask
 from mocoda.parents.gmm import Parents
 from mocoda.seeding import torch_generator
-from mocoda.transitions import Provenance, Transitions
+from mocoda.transitions import Transitions
 
 Need = Literal["transitions", "mask", "parents", "dynamics"]
 
@@ -74,12 +75,61 @@ def given(value: Any, name: str) -> Any:
 
 @dataclass(frozen=True)
 class Generated:
-    """n new rows: float32 [n, obs], [n, act], [n, obs]; and what was counted on the way."""
+    """n new rows: float32 [n, obs], [n, act], [n, obs]; and what was counted on the way.
+
+    sources : int64 [n, 2], the logged rows that each was swapped from, -1 where it was not.
+    swapped_roots : int64 [n], bit i: root i is the first source's, the others are the second's.
+    Both are None where nothing is swapped.
+    """
 
     observation: np.ndarray
     action: np.ndarray
     next_observation: np.ndarray
     counts: dict[str, int] = field(default_factory=dict)
+    sources: np.ndarray | None = None
+    swapped_roots: np.ndarray | None = None
+
+    def take(self, rows: np.ndarray | slice) -> Generated:
+        """The given rows, in the order given; the counts stay."""
+        return replace(
+            self,
+            **{
+                column.name: getattr(self, column.name)[rows]
+                for column in fields(self)
+                if isinstance(getattr(self, column.name), np.ndarray)
+            },
+        )
+
+
+def join(parts: Sequence[Generated]) -> Generated:
+    """All rows of the parts, in order, with their counts summed. Swapped rows and others mix: the
+    others' sources are -1 and their roots 0."""
+    swaps = any(part.sources is not None for part in parts)
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part.counts)
+    return Generated(
+        np.concatenate([part.observation for part in parts]),
+        np.concatenate([part.action for part in parts]),
+        np.concatenate([part.next_observation for part in parts]),
+        dict(counts),
+        np.concatenate([sources_of(part) for part in parts]) if swaps else None,
+        np.concatenate([roots_of(part) for part in parts]) if swaps else None,
+    )
+
+
+def sources_of(part: Generated) -> np.ndarray:
+    """Its sources, or -1 twice a row."""
+    if part.sources is not None:
+        return part.sources
+    return np.full((len(part.observation), 2), -1, dtype=np.int64)
+
+
+def roots_of(part: Generated) -> np.ndarray:
+    """Its swapped roots, or 0 for each row."""
+    if part.swapped_roots is not None:
+        return part.swapped_roots
+    return np.zeros(len(part.observation), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -89,12 +139,13 @@ class AugmentationVariant:
     generate : (settings, ingredients, rows, names of the random streams) -> exactly `rows` rows. A
         shard is one call with names of its own: a killed run goes on at the shard it was in.
     chosen_from : whether more rows are proposed than a data set takes, for rebalancing to choose.
+    swaps : whether rows are swapped from logged ones, whose numbers are then stored with them.
     refuses : (domain) -> why it cannot be used with this domain, or "" where it can.
     """
 
     settings: type[BaseModel]
     needs: tuple[Need, ...]
     generate: Callable[[Any, Ingredients, int, tuple[Any, ...]], Generated]
-    provenance: Provenance = Provenance.MODEL
     chosen_from: bool = False
+    swaps: bool = False
     refuses: Callable[[Domain], str] = lambda domain: ""

@@ -7,15 +7,26 @@ moves as it did in its source, and the new row obeys the true dynamics.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from mocoda.augmentation.base import AugmentationVariant, Generated, Ingredients, NoSettings, given
+from mocoda.augmentation.base import (
+    AugmentationVariant,
+    Generated,
+    Ingredients,
+    NoSettings,
+    given,
+    join,
+    roots_of,
+    sources_of,
+)
 from mocoda.augmentation.swap import (
     component_labels,
     draw_independent_sets,
     draw_pairs,
+    first_of_its_kind,
     independent,
     refuses_connected_base,
     swapped,
@@ -23,7 +34,7 @@ from mocoda.augmentation.swap import (
 from mocoda.errors import UserError
 from mocoda.masks import Mask
 from mocoda.seeding import numpy_generator
-from mocoda.transitions import Provenance, Transitions
+from mocoda.transitions import Transitions
 
 SMALLEST_BLOCK = 2048
 LARGEST_BLOCK = 65_536
@@ -35,9 +46,10 @@ PAIRS_BEFORE_GIVING_UP = 20_000
 def generate(
     settings: NoSettings, ingredients: Ingredients, rows: int, names: tuple[Any, ...]
 ) -> Generated:
-    """Swap until there are `rows` rows. Counts, in pairs of logged rows: `proposed`, `accepted`
-    (before the surplus of the last block is dropped), `no_shared_independent_set` and
-    `dependent_after_the_swap`. Raises UserError where (almost) nothing can be swapped.
+    """Swap until there are `rows` different rows. Counts, in pairs of logged rows: `proposed`,
+    `accepted` (before the surplus of the last block is dropped), `no_shared_independent_set`,
+    `dependent_after_the_swap` and `repeated`. Raises UserError where (almost) nothing can be
+    swapped, or too few rows for as many different ones.
     """
     logged: Transitions = given(ingredients.transitions, "transitions")
     mask: Mask = given(ingredients.mask, "mask")
@@ -49,18 +61,25 @@ def generate(
         "accepted": 0,
         "no_shared_independent_set": 0,
         "dependent_after_the_swap": 0,
+        "repeated": 0,
     }
-    parts: list[Generated] = []
+    found: Generated | None = None
     filled = 0
     while filled < rows:
         share = max(counts["accepted"] / max(counts["proposed"], 1), SMALLEST_ACCEPTANCE)
         wanted = (rows - filled) * (1.05 / share if counts["proposed"] else 1.0)
         number = int(np.clip(wanted, SMALLEST_BLOCK, LARGEST_BLOCK))
         part = swap_block(ingredients, logged, graphs, number, generator)
-        for name in counts:
-            counts[name] += part.counts[name]
-        parts.append(part)
-        filled += part.counts["accepted"]
+        for name, value in part.counts.items():
+            counts[name] += value
+        both = part if found is None else join([found, part])
+        new = first_of_its_kind(
+            sources_of(both), roots_of(both), len(ingredients.domain.slots.root_names)
+        )
+        counts["repeated"] += int((~new).sum())
+        counts["accepted"] -= int((~new).sum())
+        found = both.take(new)
+        filled = len(found.observation)
         hopeless = counts["accepted"] < SMALLEST_ACCEPTANCE * counts["proposed"]
         if hopeless and counts["proposed"] >= PAIRS_BEFORE_GIVING_UP:
             reasons = {k: v for k, v in counts.items() if k not in ("proposed", "accepted")}
@@ -71,12 +90,9 @@ def generate(
                 remedy="The mask of fit_mask is the likely reason: it sees few parts of a row as "
                 "independent of the rest. Choose another mask, or another augmentation.",
             )
-    return Generated(
-        np.concatenate([part.observation for part in parts])[:rows],
-        np.concatenate([part.action for part in parts])[:rows],
-        np.concatenate([part.next_observation for part in parts])[:rows],
-        counts,
-    )
+    if found is None:
+        raise ValueError("no rows were asked for")
+    return replace(found.take(slice(rows)), counts=counts)
 
 
 def swap_block(
@@ -105,7 +121,7 @@ def swap_block(
         "no_shared_independent_set": number - len(shared),
         "dependent_after_the_swap": int((~kept).sum()),
     }
-    return Generated(new.observation[kept], new.action[kept], new.next_observation[kept], counts)
+    return replace(new.take(kept), counts=counts)
 
 
 def refuse_connected(ingredients: Ingredients, graphs: np.ndarray) -> None:
@@ -134,6 +150,6 @@ VARIANT = AugmentationVariant(
     NoSettings,
     ("transitions", "mask"),
     generate,
-    provenance=Provenance.CODA,
+    swaps=True,
     refuses=refuses_connected_base,
 )

@@ -7,6 +7,7 @@ the new row breaks the dynamics; on 2D Navigation that is some 41 % of the rows.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from mocoda.augmentation.swap import (
     swapped,
 )
 from mocoda.seeding import numpy_generator
-from mocoda.transitions import Provenance, Transitions
+from mocoda.transitions import Transitions
 
 
 def generate(
@@ -34,14 +35,13 @@ def generate(
     labels = component_labels(domain.base_mask[None])
     chosen = draw_independent_sets(np.repeat(labels, rows, axis=0), generator)
     new = swapped(logged, domain.slots, first, second, chosen)
-    counts = {"proposed": rows, "accepted": rows}
-    return Generated(new.observation, new.action, new.next_observation, counts)
+    return replace(new, counts={"proposed": rows, "accepted": rows})
 
 
 VARIANT = AugmentationVariant(
     NoSettings,
     ("transitions",),
     generate,
-    provenance=Provenance.CODA,
+    swaps=True,
     refuses=refuses_connected_base,
 )

@@ -104,7 +104,25 @@ def swapped(
         next_observation=np.where(
             state, logged.next_observation[first], logged.next_observation[second]
         ),
+        sources=np.stack([first, second], axis=1),
+        swapped_roots=chosen @ (1 << np.arange(chosen.shape[1], dtype=np.int64)),
     )
+
+
+def first_of_its_kind(sources: np.ndarray, swapped_roots: np.ndarray, roots: int) -> np.ndarray:
+    """Which rows are no repetition of an earlier one: bool [n].
+
+    sources : int64 [n, 2]; swapped_roots : int64 [n]. Swapping a set of roots from the first to
+    the second row gives what swapping the others from the second to the first gives.
+    """
+    turned = sources[:, 0] > sources[:, 1]
+    others = ((1 << roots) - 1) ^ swapped_roots
+    key = np.stack(
+        [sources.min(axis=1), sources.max(axis=1), np.where(turned, others, swapped_roots)], axis=1
+    )
+    found = np.zeros(len(key), dtype=bool)
+    found[np.unique(key, axis=0, return_index=True)[1]] = True
+    return found
 
 
 def column_choice(slots: Slots, chosen: np.ndarray) -> np.ndarray:

@@ -33,7 +33,9 @@ class SandyMixtureSettings(LearnedMaskSettings):
         3, ge=1, description="Experts (published code: one a factor, 3 for the synthetic process)."
     )
     expert_width: int = Field(256, ge=1, description="Hidden units of an expert (published code).")
-    expert_layers: int = Field(2, ge=1, description="Hidden layers of an expert (published code).")
+    expert_layers: int = Field(
+        2, ge=0, description="Hidden layers of an expert (published code); 0: linear experts."
+    )
     gate_width: int = Field(
         256, ge=1, description="Units of the gate's one hidden layer (published code)."
     )

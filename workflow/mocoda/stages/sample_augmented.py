@@ -14,7 +14,7 @@ import numpy as np
 
 from mocoda.artifacts import read_json, write_json
 from mocoda.augmentation import AUGMENTATION, Generated, Ingredients
-from mocoda.augmentation.base import Need
+from mocoda.augmentation.base import Need, roots_of, sources_of
 from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
 from mocoda.jobs import Job
@@ -27,9 +27,7 @@ from mocoda.stores import TransitionWriter, read_transitions, write_manifest
 from mocoda.transitions import Provenance, Transitions
 
 
-def label(
-    domain: Domain, generated: Generated, provenance: Provenance, names: tuple[Any, ...]
-) -> Transitions:
+def label(domain: Domain, generated: Generated, names: tuple[Any, ...]) -> Transitions:
     """Whole rows: goals of the target task, and the domain's rewards and ends for them.
 
     `names` names the random stream of the goals.
@@ -47,7 +45,9 @@ def label(
         truncated=np.zeros(rows, dtype=bool),
         episode=np.full(rows, -1, dtype=np.int64),
         step=np.zeros(rows, dtype=np.int32),
-        provenance=np.full(rows, provenance, dtype=np.uint8),
+        provenance=np.where(
+            sources_of(generated)[:, 0] < 0, Provenance.MODEL, Provenance.CODA
+        ).astype(np.uint8),
     )
 
 
@@ -88,7 +88,9 @@ def sample_augmented(job: Job) -> None:
     proposed = settings.proposed_rows(real)
     rows_in_all = proposed if variant.chosen_from else settings.generated_rows(real)
     partial = job.state / "store"
-    writer = TransitionWriter(partial, rows_in_all, widths, settings.shard_rows)
+    writer = TransitionWriter(
+        partial, rows_in_all, widths, settings.shard_rows, swaps=variant.swaps
+    )
     counted = job.state / "counts.json"
     # By shard, so that the shard a kill came in is not counted twice.
     by_shard: dict[str, dict[str, int]] = read_json(counted) if writer.next_shard else {}
@@ -102,7 +104,9 @@ def sample_augmented(job: Job) -> None:
         generated = variant.generate(own_settings, ingredients, stop - start, names)
         by_shard[str(shard)] = generated.counts
         write_json(counted, by_shard)
-        writer.write(shard, label(domain, generated, variant.provenance, names))
+        columns = {"sources": sources_of(generated), "swapped_roots": roots_of(generated)}
+        rows = label(domain, generated, names)
+        writer.write(shard, rows, columns if variant.swaps else None)
         job.log(f"shard {shard + 1}/{writer.shards}: {stop} of {rows_in_all} rows")
     counts: Counter[str] = Counter()
     for found in by_shard.values():

@@ -28,6 +28,7 @@ from mocoda.masks.ground_truth import GroundTruthMask
 from mocoda.seeding import numpy_generator, seed_for, torch_generator
 from mocoda.stages.fit_mask import load_mask
 from mocoda.stores import read_transitions
+from mocoda.tables.names import display
 from mocoda.training import train
 from mocoda.transitions import Transitions
 
@@ -172,7 +173,7 @@ def data_sets(
         "logged rows": None,
         "random swaps": random_swaps(domain, rows, number, numpy_generator(*names, "random")),
     }
-    masks = {f"CoDA, {kind.replace('_', ' ')}": mask}
+    masks = {f"CoDA, {display(kind)}": mask}
     if domain.true_mask is not None:
         masks["CoDA, ground truth"] = GroundTruthMask(domain.true_mask)
     for name, one in masks.items():

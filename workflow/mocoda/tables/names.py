@@ -24,6 +24,7 @@ NAMES: dict[str, str] = {
     "mocoda_components": "MoCoDA-U, components",
     "coda": "CoDA, masked",
     "coda_unmasked": "CoDA, unmasked",
+    "coda_mocoda": "CoDA and MoCoDA",
     # masks
     "heuristic": "heuristic",
     "ground_truth": "ground truth",
@@ -46,6 +47,7 @@ DISTRIBUTIONS = (
     "mocoda_p",
     "coda_unmasked",
     "coda",
+    "coda_mocoda",
 )
 DYNAMICS = ("none", "locally_factored", "globally_factored", "unfactored")
 # Dynamics that a column's title does not name.
