@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from mocoda.masks.learned_settings import LearnedMaskSettings
 from mocoda.masks.sandy_network import MaskLosses, SandyNetwork
 from mocoda.seeding import torch_generator
-
-if TYPE_CHECKING:
-    from mocoda.masks.learned import LearnedMaskSettings
 
 
 @dataclass(frozen=True)

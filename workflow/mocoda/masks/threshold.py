@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,11 +19,11 @@ from mocoda.masks.sandy_network import SandyNetwork
 
 @dataclass(frozen=True)
 class ThresholdCurve:
-    """Error by threshold, on rows whose non-parents were replaced.
+    """Error by threshold, child by child, on rows whose non-parents were replaced.
 
-    thresholds : float32 [candidates], ascending. error : float32 [candidates, children], mean
-    square of the standardised targets; plain_error [children], with nothing replaced.
-    edges : float32 [candidates], the share of entries above the threshold.
+    thresholds : float32 [candidates, children], each column ascending. error : the same shape,
+    mean square of the standardised targets; plain_error [children], with nothing replaced.
+    edges : the same shape, the share of the child's entries above the threshold.
     """
 
     thresholds: Tensor
@@ -32,26 +31,25 @@ class ThresholdCurve:
     plain_error: Tensor
     edges: Tensor
 
-    def excess(self) -> Tensor:
-        """[candidates]: the worst child's rise of the error, as a share of its targets' variance
-        (which is 1, since they are standardised)."""
-        return (self.error - self.plain_error).amax(dim=1)
+    def choose(self, tolerance: float, variance_tolerance: float) -> Tensor:
+        """Each child's largest threshold up to which no candidate's error rises by more than
+        `tolerance` times the plain error, nor by more than `variance_tolerance` times the variance
+        of the targets (which is 1: they are standardised).
 
-    def choose(self, tolerance: float) -> float:
-        """The largest threshold up to which no candidate exceeds the tolerance; just below the
-        first candidate if that one does, so that all its edges stay."""
-        within = (self.excess() <= tolerance).to(torch.int64).cumprod(dim=0)
-        number = int(within.sum())
-        if number == 0:
-            return float(np.nextafter(np.float32(self.thresholds[0]), np.float32(-1.0)))
-        return float(self.thresholds[number - 1])
+        Just below the first candidate if that one does, so that all edges stay: float32 [children].
+        """
+        allowed = (tolerance * self.plain_error).clamp(max=variance_tolerance)
+        within = (self.error - self.plain_error <= allowed).to(torch.int64).cumprod(dim=0)
+        number = within.sum(dim=0)
+        below = torch.nextafter(self.thresholds[0], torch.tensor(-1.0))
+        last = self.thresholds.gather(0, (number - 1).clamp(min=0)[None])[0]
+        return torch.where(number == 0, below, last)
 
 
 def candidate_thresholds(scores: Tensor, number: int) -> Tensor:
-    """Ascending quantiles of the scores, each once: float32 [at most `number`]."""
-    ordered = scores.flatten().sort().values
-    at = torch.linspace(0, len(ordered) - 1, number).round().long()
-    return ordered[at].unique()
+    """Ascending quantiles of each child's scores [n, roots, children]: [number, children]."""
+    ordered = scores.flatten(0, 1).sort(dim=0).values
+    return ordered[torch.linspace(0, len(ordered) - 1, number).round().long()]
 
 
 def squared_error(
@@ -87,10 +85,10 @@ def threshold_curve(
         columns = torch.tensor(slot.columns)
         plain.append(squared_error(network, inputs, inputs, targets, columns))
         errors = []
-        for threshold in thresholds:
+        for threshold in thresholds[:, child]:
             kept = (scores[:, :, child] > threshold)[:, root_of]
             mixed = torch.where(kept, inputs, other)
             errors.append(squared_error(network, mixed, inputs, targets, columns))
         replaced.append(torch.stack(errors))
-    edges = torch.stack([(scores > threshold).float().mean() for threshold in thresholds])
+    edges = torch.stack([(scores > threshold).float().mean(dim=(0, 1)) for threshold in thresholds])
     return ThresholdCurve(thresholds, torch.stack(replaced, dim=1), torch.stack(plain), edges)
