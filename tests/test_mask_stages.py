@@ -98,6 +98,9 @@ def test_the_true_mask_is_perfect_and_the_dense_one_blind(folder: Path, rows: Tr
     assert 0.1 < coupled < 0.5
     assert dense["precision"] == pytest.approx((1 + coupled) / 2)
     assert dense["rows_with_the_true_graph"] == pytest.approx(coupled)
+    # Between x and y all that is left is the coupling.
+    assert truth["auc_between_slots"] == truth["precision_between_slots"] == 1.0
+    assert dense["precision_between_slots"] == pytest.approx(coupled)
     # Both on the same rows, which are not the logged ones.
     assert truth["rows"] == ROWS
     assert truth["mean_truth"] == dense["mean_truth"]

@@ -25,6 +25,17 @@ class PrecisionRecall:
     recall: float
 
 
+def between_slots(values: np.ndarray) -> np.ndarray:
+    """The entries of [n, roots, children] from one state slot to another, [n, 1, pairs].
+
+    Every slot depends on itself in nearly all domains, so masks that only know this much have a
+    high area over all entries: what a mask knows of interactions shows here.
+    """
+    children = values.shape[2]
+    others = ~np.eye(children, dtype=bool)
+    return values[:, :children][:, others][:, None, :]
+
+
 def entries(
     values: np.ndarray, truth: np.ndarray, state_roots_only: bool
 ) -> tuple[np.ndarray, ...]:

@@ -14,7 +14,7 @@ from mocoda.domains.base import Domain
 from mocoda.errors import UserError
 from mocoda.jobs import Job
 from mocoda.masks.base import Mask, ScoredMask
-from mocoda.masks.quality import auc, precision_recall, roc
+from mocoda.masks.quality import auc, between_slots, precision_recall, roc
 from mocoda.seeding import seed_for
 from mocoda.stages.fit_mask import load_mask
 
@@ -45,8 +45,8 @@ def scores_of(mask: Mask, observation: np.ndarray, action: np.ndarray) -> np.nda
 def report_mask(job: Job) -> None:
     """Write area under the ROC curve, precision and recall, mean graphs, and the curve itself.
 
-    Areas, precision and recall are over entries whose root is part of the state, as published, and
-    over all entries (`_all_roots`).
+    Areas, precision and recall are over entries whose root is part of the state, as published, over
+    all entries (`_all_roots`), and over those from one slot to another (`_between_slots`).
     """
     domain = DOMAINS[job.wildcards["domain"]]
     mask = load_mask(job.inputs["card"], job.inputs["mask"], domain)
@@ -64,10 +64,18 @@ def report_mask(job: Job) -> None:
         "roots": domain.slots.root_names,
         "children": domain.slots.child_names,
     }
-    for name, state_roots in (("", True), ("_all_roots", False)):
-        quality = precision_recall(graphs, truth, state_roots_only=state_roots)
+    kept = {
+        "": lambda values: values[:, : len(domain.slots.child_names)],
+        "_all_roots": lambda values: values,
+        "_between_slots": between_slots,
+    }
+    for name, chosen in kept.items():
+        true = chosen(truth)
+        quality = precision_recall(chosen(graphs), true)
+        # No curve is defined where no slot ever depends on another.
+        both = true.any() and not true.all()
         report |= {
-            f"auc{name}": auc(scores, truth, state_roots_only=state_roots),
+            f"auc{name}": auc(chosen(scores), true) if both else None,
             f"precision{name}": quality.precision,
             f"recall{name}": quality.recall,
         }

@@ -41,10 +41,12 @@ def of_quality(one: MaskScale) -> list[dict[str, object]]:
     if one.quality is None:
         return []
     own = one.quality[one.quality["mask"] == one.mask]
-    shown = own[own["metric"].isin(["auc", "precision", "recall"])]
+    shown = own[
+        own["metric"].isin([f"{name}_all_roots" for name in ("auc", "precision", "recall")])
+    ]
     return [
         measure(
-            f"mask, {row['metric']}",
+            f"mask, {row['metric'].removesuffix('_all_roots')}",
             "share",
             row["mean"],
             row["ci_low"],
