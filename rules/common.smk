@@ -186,7 +186,7 @@ def mask_reports(name):
 
     def files(wildcards):
         masks = paths.compared_masks(CONFIG, wildcards)
-        return of_data_seeds("mask/{mask}/report/" + name, mask=masks)(wildcards)
+        return of_data_seeds(f"mask/{{mask}}/report/{name}", mask=masks)(wildcards)
 
     return files
 

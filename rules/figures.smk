@@ -11,6 +11,8 @@ rule figures:
         folder=directory(f"{RESULTS}/figures"),
     log:
         "logs/{domain}/{scale}/figures.log",
+    wildcard_constraints:
+        domain=names_of(WITH_AGENTS),
     conda:
         "../envs/mocoda.yaml"
     threads: 1

@@ -1,3 +1,9 @@
+COPY_TABLES = (
+    "(cp {input.csv} {output.csv} && cp {input.markdown} {output.markdown}"
+    " && cp -r {input.figures} {output.figures}) > {log} 2>&1"
+)
+
+
 # Only for domains whose local graphs are known: how near masks come to them.
 rule report_mask:
     input:
@@ -70,12 +76,32 @@ rule mask_tables:
         "../workflow/scripts/mask_tables.py"
 
 
-# A domain without agents: its table is that of masks.
+# Domains without agents: their tables are those of masks, at each scale and at the default one.
+rule tables_of_masks_alone:
+    input:
+        csv=f"{RESULTS}/mask_quality.csv",
+        markdown=f"{RESULTS}/mask_quality.md",
+        figures=f"{RESULTS}/mask_figures",
+    output:
+        csv=f"{RESULTS}/tables.csv",
+        markdown=f"{RESULTS}/tables.md",
+        figures=directory(f"{RESULTS}/figures"),
+    log:
+        "logs/{domain}/{scale}/tables.log",
+    wildcard_constraints:
+        domain=names_of(WITHOUT_AGENTS),
+    localrule: True
+    conda:
+        "../envs/mocoda.yaml"
+    shell:
+        COPY_TABLES
+
+
 rule default_scale_masks:
     input:
-        csv=f"results/{{domain}}/{CONFIG.default_scale}/mask_quality.csv",
-        markdown=f"results/{{domain}}/{CONFIG.default_scale}/mask_quality.md",
-        figures=f"results/{{domain}}/{CONFIG.default_scale}/mask_figures",
+        csv=f"results/{{domain}}/{CONFIG.default_scale}/tables.csv",
+        markdown=f"results/{{domain}}/{CONFIG.default_scale}/tables.md",
+        figures=f"results/{{domain}}/{CONFIG.default_scale}/figures",
     output:
         csv="results/{domain}/tables.csv",
         markdown="results/{domain}/tables.md",
@@ -88,8 +114,7 @@ rule default_scale_masks:
     conda:
         "../envs/mocoda.yaml"
     shell:
-        "(cp {input.csv} {output.csv} && cp {input.markdown} {output.markdown}"
-        " && cp -r {input.figures} {output.figures}) > {log} 2>&1"
+        COPY_TABLES
 
 
 # Scales that differ by their mask, side by side.

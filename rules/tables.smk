@@ -13,6 +13,8 @@ rule tables:
         provenance=f"{RESULTS}/provenance.json",
     log:
         "logs/{domain}/{scale}/tables.log",
+    wildcard_constraints:
+        domain=names_of(WITH_AGENTS),
     conda:
         "../envs/mocoda.yaml"
     threads: 1

@@ -55,7 +55,7 @@ def test_snakemake_can_plan_the_command(line: str, tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     told = done.stdout + done.stderr
     assert done.returncode == 0, told
-    assert "train_offline_agent" in told
+    assert "collect_empirical" in told
 
 
 @pytest.mark.parametrize("block", [block for language, block in BLOCKS if language == "python"])
