@@ -54,8 +54,10 @@ def test_the_table_of_masks_stands_beside_the_published_areas() -> None:
         }
     )
     text = masks_markdown(frame, losses, ["A note."])
-    assert "| SANDy-Mixture | 0.960 [0.935, 0.985] |" in text
-    assert "| 0.96 |" in text
+    assert "| Measure | SANDy-Mixture | SANDy-Transformer |" in text
+    assert "| AUC | 0.960 [0.935, 0.985] | 0.500 |" in text
+    assert "| AUC between slots |  |  |" in text
+    assert "| AUC, paper | 0.96 |  |" in text
     # Mean over seeds of the least (0.2, 0.4) and of the last (0.6, 0.8) loss.
     assert "| logged rows | 2,000 | 0.3000 | 0.7000 |" in text
     assert text.endswith("- A note.\n")

@@ -87,14 +87,17 @@ def masks_markdown(
     losses : data, seed, updates, validation_loss, rows; see the stage `validation_loss`.
     """
     domain, scale = frame[["domain", "scale"]].iloc[0]
+    masks = list(frame["mask"].drop_duplicates())
+    cells = {(row["mask"], row["metric"]): row for _, row in frame.iterrows()}
     lines = []
-    for mask in frame["mask"].drop_duplicates():
-        own = frame[frame["mask"] == mask].set_index("metric")
-        printed = own.loc["auc", "paper_mean"]
-        cells = [cell(own.loc[metric]) for metric in METRICS]
-        lines.append([display(mask), *cells, "" if pd.isna(printed) else f"{printed:.2f}"])
-    header = ["Mask", *METRICS.values(), "AUC, paper"]
-    blocks = [f"## Masks: {domain}, scale `{scale}`", markdown_table(header, lines)]
+    for metric, title in METRICS.items():
+        lines.append([title, *(cell(cells[mask, metric]) for mask in masks)])
+        printed = [cells[mask, metric]["paper_mean"] for mask in masks]
+        if not all(map(pd.isna, printed)):
+            shown = ("" if pd.isna(value) else f"{value:.2f}" for value in printed)
+            lines.append([f"{title}, paper", *shown])
+    table = markdown_table(["Measure", *map(display, masks)], lines)
+    blocks = [f"## Masks: {domain}, scale `{scale}`", table]
     if losses is not None:
         blocks += [
             "**Validation loss of a dynamics model learned from few rows**",
@@ -115,7 +118,9 @@ def masks_markdown(
 
 
 def cell(row: pd.Series) -> str:
-    """E.g. "0.962 [0.950, 0.974]"."""
+    """E.g. "0.962 [0.950, 0.974]"; nothing where it is not defined."""
+    if pd.isna(row["mean"]):
+        return ""
     if pd.isna(row["ci_low"]):
         return f"{row['mean']:.3f}"
     return f"{row['mean']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
