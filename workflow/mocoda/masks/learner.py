@@ -10,6 +10,7 @@ from torch import Tensor
 from mocoda.masks.learned_settings import LearnedMaskSettings
 from mocoda.masks.sandy_network import MaskLosses, SandyNetwork
 from mocoda.seeding import torch_generator
+from mocoda.training_state import load_training_state, training_state
 
 
 @dataclass(frozen=True)
@@ -66,20 +67,9 @@ class MaskLearner:
         return MaskLosses(losses.loss.detach(), losses.squared_error.detach())
 
     def state(self) -> dict[str, Tensor]:
-        state = {f"network.{k}": v.detach().clone() for k, v in self.network.parameters.items()}
-        for name, parameter in self.network.parameters.items():
-            for kind, value in self.optimiser.state[parameter].items():
-                state[f"optimiser.{name}.{kind}"] = value.clone()
-        state["updates"] = torch.tensor(self.updates)
-        return state
+        state = training_state(self.network.parameters, self.optimiser)
+        return {**state, "updates": torch.tensor(self.updates)}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         self.updates = int(state["updates"])
-        for name, parameter in self.network.parameters.items():
-            parameter.data.copy_(state[f"network.{name}"])
-            prefix = f"optimiser.{name}."
-            self.optimiser.state[parameter] = {
-                key.removeprefix(prefix): value.clone()
-                for key, value in state.items()
-                if key.startswith(prefix)
-            }
+        load_training_state(self.network.parameters, self.optimiser, state)

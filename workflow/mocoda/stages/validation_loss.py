@@ -30,6 +30,7 @@ from mocoda.stages.fit_mask import load_mask
 from mocoda.stores import read_transitions
 from mocoda.tables.names import display
 from mocoda.training import train
+from mocoda.training_state import load_training_state, training_state
 from mocoda.transitions import Transitions
 
 
@@ -134,23 +135,12 @@ class Regression:
         return False
 
     def state(self) -> dict[str, Tensor]:
-        state = {f"network.{k}": v.clone() for k, v in self.network.state_dict().items()}
-        for name, parameter in self.network.named_parameters():
-            for kind, value in self.optimiser.state[parameter].items():
-                state[f"optimiser.{name}.{kind}"] = value.clone()
-        state["validation_losses"] = torch.tensor(self.validation_losses, dtype=torch.float64)
-        return state
+        losses = torch.tensor(self.validation_losses, dtype=torch.float64)
+        parameters = dict(self.network.named_parameters())
+        return {**training_state(parameters, self.optimiser), "validation_losses": losses}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        own = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
-        self.network.load_state_dict(own)
-        for name, parameter in self.network.named_parameters():
-            prefix = f"optimiser.{name}."
-            self.optimiser.state[parameter] = {
-                key.removeprefix(prefix): value.clone()
-                for key, value in state.items()
-                if key.startswith(prefix)
-            }
+        load_training_state(dict(self.network.named_parameters()), self.optimiser, state)
         self.validation_losses = state["validation_losses"].tolist()
 
 
