@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from spine_examples import OBSERVATION, logged_rows
 
 from mocoda.checkpoints import Checkpoint
-from mocoda.dynamics.fitting import DynamicsLearner, Rows, split_episodes
+from mocoda.dynamics.fitting import DynamicsLearner, Rows
+from mocoda.episodes import split_episodes
 from mocoda.errors import UserError
 from mocoda.networks import Precision
 from mocoda.training import Progress, train

@@ -15,6 +15,7 @@ from mocoda.artifacts import read_json
 from mocoda.config import ConfigError, load
 from mocoda.domains import DOMAINS
 from mocoda.domains.nav2d import NAV2D
+from mocoda.episodes import shared_split
 from mocoda.factors import mask_id
 from mocoda.jobs import Job
 from mocoda.masks.ground_truth import GroundTruthMask
@@ -153,21 +154,21 @@ def test_a_model_that_was_interrupted_goes_on_the_same(rows: Transitions) -> Non
 
 
 def test_the_model_learns_and_is_validated_on_other_episodes(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, rows: Transitions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[int, set[int]]] = []
     original = Standardisation.__call__
 
     def spied(self: Standardisation, real: Transitions, generated: Any) -> Any:
         batch = original(self, real, generated)
-        seen.append((len(batch.inputs), hash(real.observation.tobytes())))
+        seen.append((len(batch.inputs), set(real.episode.tolist())))
         return batch
 
     monkeypatch.setattr(Standardisation, "__call__", spied)
     training = {
         "real_rows": 300,
         "generated_rows": 1000,
-        "validation_rows": 500,
+        "validation_rows": 200,
         "hidden_sizes": [32],
         "updates": 200,
         "validate_every": 50,
@@ -184,8 +185,10 @@ def test_the_model_learns_and_is_validated_on_other_episodes(
         assert part["validation_loss"].iloc[-1] < part["validation_loss"].iloc[0]
     # Training and validation rows in turn: sizes as set, and never the same rows.
     assert [size for size, _ in seen[::2]] == [300, 1300, 1300, 1300]
-    assert {size for size, _ in seen[1::2]} == {500}
-    assert not {rows for _, rows in seen[::2]} & {rows for _, rows in seen[1::2]}
+    assert {size for size, _ in seen[1::2]} == {200}
+    assert not seen[0][1] & seen[1][1]
+    held_out = shared_split("nav2d", rows, 0.1, 0)[1]
+    assert seen[1][1] <= set(rows.episode[held_out].tolist())
 
 
 def of_nav2d(change: Callable[[dict[str, Any]], object]) -> list[str]:
@@ -234,3 +237,49 @@ def test_masks_are_only_compared_with_a_known_truth() -> None:
     raw["domains"]["hooksweep2"]["tables"]["masks"] = [{"kind": "dense"}]
     with pytest.raises(ConfigError, match="local graphs of 'hooksweep2' are not known"):
         load(raw)
+
+
+def test_scales_to_compare_differ_by_their_mask_alone() -> None:
+    def told(change: Callable[[dict[str, Any]], object]) -> str:
+        return "\n".join(of_nav2d(change))
+
+    def compared(*names: str) -> Callable[[dict[str, Any]], object]:
+        return lambda section: section["tables"].update(mask_scales=list(names))
+
+    assert "'ground_truth' is twice" in told(compared("demo", "masks_ground_truth"))
+    assert "differs from 'smoke' by more than" in told(compared("smoke", "masks_dense"))
+
+    def other_list(section: dict[str, Any]) -> None:
+        section["scales"]["masks_dense"]["tables"]["masks"] = [{"kind": "ground_truth"}]
+
+    assert "'masks_dense' does not list its own mask 'dense'" in told(other_list)
+
+
+def test_all_scales_of_a_domain_have_agents_or_none_has() -> None:
+    def change(section: dict[str, Any]) -> None:
+        tables = {"agents": [], "columns": [], "masks": [{"kind": "dense"}]}
+        section["scales"]["other"] = {"tables": tables}
+
+    assert any("agents in the tables of all scales or of none" in x for x in of_nav2d(change))
+
+
+@pytest.mark.parametrize("name", ["coda", "coda_mocoda"])
+def test_a_dense_mask_leaves_nothing_to_swap(name: str) -> None:
+    dynamics = "none" if name == "coda" else "locally_factored"
+
+    def change(section: dict[str, Any]) -> None:
+        section["fit_mask"] = {"kind": "dense"}
+        section["tables"]["columns"] = [{"distribution": name, "dynamics": dynamics}]
+
+    assert any(f"'{name}' swaps what the mask calls independent" in x for x in of_nav2d(change))
+
+
+def test_validation_losses_need_masks_and_something_to_swap() -> None:
+    raw = shipped_config()
+    balls = raw["domains"]["bouncing_balls"]
+    balls["scales"] = {"demo": {"fit_mask": {"kind": "dense"}}}
+    balls["tables"]["masks"] = [{"kind": "dense"}]
+    with pytest.raises(ConfigError, match=r"validation_loss: expected null: with fit_mask\.kind"):
+        load(raw)
+    told = of_nav2d(lambda section: section["tables"].update(validation_loss={}))
+    assert any("tables.masks lists none" in line for line in told)

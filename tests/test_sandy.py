@@ -175,6 +175,22 @@ def test_the_graph_is_found_without_the_truth(learned: LearnedMask) -> None:
     assert found.recall > 0.9
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_slot_that_rests_is_its_own_parent(kind: str, noise: float) -> None:
+    """Nothing explains the difference of a slot that rests, but its next state is its state."""
+    rows = factored_rows(1000)
+    moved = rows.next_observation.copy()
+    shaken = np.random.default_rng(1).standard_normal(len(moved)).astype(np.float32)
+    moved[:, 1] = rows.observation[:, 1] + np.float32(noise) * shaken
+    short = {"updates": 150, "target": "difference"}
+    mask = learn(kind, replace(rows, next_observation=moved), **short)
+    graphs = mask(rows.observation, rows.action)
+    assert graphs[:, 1, 1].all()
+    assert graphs[:, 0, 0].all()
+    assert not graphs[:, :, 1].all()
+
+
 def test_edges_go_from_roots_to_children(learned: LearnedMask) -> None:
     rows = factored_rows()
     scores = learned.scores(rows.observation, rows.action).mean(axis=0)

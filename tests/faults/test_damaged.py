@@ -18,8 +18,8 @@ from spine_examples import DOMAIN, logged_rows
 from faults.planted import contents, refused
 from mocoda.artifacts import checksum, read_json, read_tensors, write_json, write_tensors
 from mocoda.batches import load_table
+from mocoda.masks.stored import load_mask
 from mocoda.provenance import checksums_of, verify_inputs
-from mocoda.stages.fit_mask import load_mask
 from mocoda.stores import STORE, read_transitions, write_transitions
 
 

@@ -12,7 +12,7 @@ from spine_examples import DOMAIN, logged_rows
 
 from faults.planted import contents, refused
 from faults.rows import ROWS, Fault, cell, checked, order, whole
-from mocoda.dynamics.fitting import split_episodes
+from mocoda.episodes import split_episodes
 from mocoda.errors import UserError
 from mocoda.parents.expectation_maximisation import fit_mixture
 from mocoda.parents.settings import GmmSettings

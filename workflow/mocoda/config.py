@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from mocoda.agents import AGENTS
 from mocoda.augmentation import AUGMENTATION
+from mocoda.config_scales import check_scales, check_swaps
 from mocoda.config_tables import Strict, TableSettings, check_masks, check_names
 from mocoda.config_text import NOT_FINITE, describe, leaves, merged
 from mocoda.domains import DOMAINS
@@ -126,13 +127,7 @@ def load(raw: Mapping[str, Any]) -> Config:
             if section_at is not None:
                 domains[name][str(scale)] = section_at
         faults += base_faults
-        for scale, settings in domains[name].items():
-            faults += [
-                f"domains.{name}.scales.{scale}.tables.mask_scales: '{other}' is no scale of the "
-                f"domain. {suggestion(other, map(str, scales))}"
-                for other in settings.tables.mask_scales
-                if other not in scales
-            ]
+        faults += check_scales(f"domains.{name}", domains[name], list(map(str, scales)))
         if raw.get("default_scale") not in list(scales):
             faults.append(
                 f"default_scale: {raw.get('default_scale')!r} is no scale of domain '{name}'. "
@@ -183,13 +178,7 @@ def check_section(
                 f"found {list(config.seeds)}."
             )
         faults += check_sizes(at, config)
-        measured = config.tables.model_error.columns if config.tables.model_error else ()
-        columns = [column.distribution for column in (*config.tables.columns, *measured)]
-        if kind == "dense" and "coda" in columns:
-            faults.append(
-                f"{at}.tables.columns: 'coda' swaps what the mask calls independent; with "
-                "fit_mask.kind 'dense' nothing is. Choose another mask, or leave the column out."
-            )
+        faults += check_swaps(at, domain, config)
     faults += [
         f"{key}: expected a finite number; found {value!r}."
         for key, value in leaves(at, written)

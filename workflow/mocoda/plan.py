@@ -19,6 +19,7 @@ import yaml
 from mocoda.config import Config, DomainConfig, load
 from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
+from mocoda.masks import MASKS
 
 # Per second on one core (our measurements); without a simulator the first two hardly count.
 COLLECTED_ROWS = 2100
@@ -29,6 +30,7 @@ REBALANCED_ROWS = 100_000
 # weight (lines through our measurements at 256 and 512 wide layers).
 AGENT_UPDATE, AGENT_ROW_WEIGHT = 0.008, 33e-12
 DYNAMICS_UPDATE, DYNAMICS_ROW_WEIGHT = 0.005, 100e-12
+MASK_UPDATE, VALIDATION_LOSS_UPDATE = 0.012, 0.001
 JOB_START = 4.0  # seconds: Python, torch, MuJoCo
 
 
@@ -55,7 +57,10 @@ def expected_seconds(settings: DomainConfig, domain: Domain) -> dict[str, float]
     training = settings.train_offline_agent
     evaluation = settings.evaluate
     episodes = evaluation.episodes + evaluation.curve_episodes * training.snapshots
+    loss = settings.tables.validation_loss
     return {
+        "fit_mask": learned_updates(settings) * MASK_UPDATE,
+        "validation_loss": (4 * loss.updates if loss else 0) * VALIDATION_LOSS_UPDATE,
         "collect_empirical": simulated * real / COLLECTED_ROWS,
         "collect_oracle": settings.collect_oracle.episodes * horizon / SIMULATED_STEPS,
         "fit_gmm_parents": 20.0 * min(1.0, real / 200_000),
@@ -65,6 +70,17 @@ def expected_seconds(settings: DomainConfig, domain: Domain) -> dict[str, float]
         "train_offline_agent": training.updates * agent_update,
         "evaluate": episodes * horizon / SIMULATED_STEPS,
     }
+
+
+def learned_updates(settings: DomainConfig) -> float:
+    """Gradient steps of a mask, mean over those that a scale names; by a rule: none."""
+    named = {str(entry["kind"]): entry for entry in settings.tables.masks}
+    named[str(settings.fit_mask["kind"])] = settings.fit_mask
+    updates = [
+        getattr(MASKS[kind].settings.model_validate(entry), "updates", 0)
+        for kind, entry in named.items()
+    ]
+    return float(sum(updates) / len(updates))
 
 
 def planned_jobs(target: str, snakefile: Path) -> dict[str, int]:

@@ -164,8 +164,16 @@ def mask_settings(config: Config, wildcards: Any) -> dict[str, Any]:
 
 
 def compared_masks(config: Config, wildcards: Any) -> list[str]:
-    """The kinds of mask of a table of masks."""
-    return [str(entry["kind"]) for entry in section(config, wildcards).tables.masks]
+    """The kinds of mask of a table of masks; UserError where the configuration lists none."""
+    found = [str(entry["kind"]) for entry in section(config, wildcards).tables.masks]
+    if not found:
+        raise UserError(
+            f"domains.{wildcards.domain}, scale {wildcards.scale}, tables.masks",
+            expected="masks to measure",
+            found="none",
+            remedy="List their kinds there; the domain's true mask must be known.",
+        )
+    return found
 
 
 def mask_scales(config: Config, domain: str) -> list[tuple[str, str]]:
@@ -180,7 +188,7 @@ def mask_scales(config: Config, domain: str) -> list[tuple[str, str]]:
             f"results/{domain}/masks.csv",
             expected=f"scales that differ by their mask, in domains.{domain}.tables.mask_scales",
             found="none",
-            remedy="List them there, or ask for results/<domain>/<scale>/mask_quality.csv.",
+            remedy="List them there.",
         )
     return [(scale, str(scales[scale].fit_mask["kind"])) for scale in found]
 
@@ -310,6 +318,13 @@ def run_files(config: Config, wildcards: Any, name: str) -> list[str]:
 def filmed_run(config: Config, wildcards: Any, name: str) -> str:
     """A file of the run that is filmed: the table's last agent on the method's data, first seed."""
     settings = section(config, wildcards)
+    if not settings.tables.agents:
+        raise UserError(
+            f"domains.{wildcards.domain}, scale {wildcards.scale}, tables.agents",
+            expected="an agent to film",
+            found="none",
+            remedy="Name agents and columns in tables, or ask for the figures instead.",
+        )
     columns = {column.distribution: column for column in reversed(settings.tables.columns)}
     preferred = [name for name in ("mocoda_p", "mocoda_u", "mocoda") if name in columns]
     column = columns[preferred[0]] if preferred else settings.tables.columns[-1]

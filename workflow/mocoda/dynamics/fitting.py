@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from mocoda.dynamics.ensemble import CHUNK, GaussianEnsemble
-from mocoda.errors import UserError
 from mocoda.optimiser import Adam
 from mocoda.seeding import torch_generator
 from mocoda.transitions import Transitions
@@ -47,27 +46,6 @@ def rows_of(transitions: Transitions, mask: np.ndarray, device: torch.device | s
         torch.from_numpy(transitions.next_observation).to(device),
         torch.from_numpy(mask).to(device),
     )
-
-
-def split_episodes(
-    transitions: Transitions, validation_share: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers for training and validation; an episode lies in one of them entirely.
-
-    Raises UserError if there are fewer than two episodes.
-    """
-    episodes = np.unique(transitions.episode)
-    if len(episodes) < 2:
-        raise UserError(
-            "empirical transitions",
-            expected="at least two episodes, to hold one out",
-            found=f"{len(episodes)}",
-            remedy="Collect more transitions.",
-        )
-    count = min(max(1, round(validation_share * len(episodes))), len(episodes) - 1)
-    held_out = np.random.default_rng(seed).permutation(episodes)[:count]
-    validation = np.isin(transitions.episode, held_out)
-    return np.flatnonzero(~validation), np.flatnonzero(validation)
 
 
 class DynamicsLearner:

@@ -36,6 +36,22 @@ class ScoredMask(Mask, Protocol):
         """What the mask's card says of how it was learned."""
 
 
+class Learn(Protocol):
+    """Trains a mask."""
+
+    def __call__(
+        self,
+        settings: Any,
+        domain: Domain,
+        rows: Transitions,
+        seed: int,
+        log: Callable[[str], None],
+        checkpoint: Checkpoint | None,
+        held_out: np.ndarray | None = None,
+    ) -> Mask:
+        """held_out : bool [n]; None: the learner draws its own."""
+
+
 @dataclass(frozen=True)
 class MaskVariant:
     """A way to get a mask: from rules (heuristic) or by learning."""
@@ -47,11 +63,6 @@ class MaskVariant:
     load: Callable[[BaseModel, Domain, dict[str, torch.Tensor]], Mask]
     # (domain) -> why it cannot be used with this domain, or "" where it can
     refuses: Callable[[Domain], str] = lambda domain: ""
-    # As `fit`, with a log and the state that a killed job goes on from: (settings, domain, rows,
-    # seed, log, checkpoint) -> mask; None where nothing is trained
-    learn: (
-        Callable[
-            [BaseModel, Domain, Transitions, int, Callable[[str], None], Checkpoint | None], Mask
-        ]
-        | None
-    ) = None
+    # As `fit`, with a log, the state that a killed job goes on from, and the rows that it is not
+    # trained on; None where nothing is trained
+    learn: Learn | None = None

@@ -61,44 +61,51 @@ class LearnedMask:
         """Inputs [n, obs + act] in deviations from the mean."""
         return (inputs - self.scale.input_mean) / self.scale.input_deviation
 
-    def column_scores(self, observation: np.ndarray, action: np.ndarray) -> np.ndarray:
-        """Soft edges between columns, float32 [n, obs + act, obs]: a bound of the Jacobian of the
-        standardised targets. Only for networks that have it (see `edges_of_columns`).
+    def column_scores(self, observation: np.ndarray, action: np.ndarray) -> Iterator[np.ndarray]:
+        """Soft edges between columns, float32 [some rows, obs + act, obs]: a bound of the Jacobian
+        of the standardised targets. Only for networks that have it (see `edges_of_columns`).
 
         Where differences are predicted, the state itself adds to the derivative of the next state
         by its own column: deviation of the state / deviation of the difference.
         """
-        parts = [part.numpy() for part in self.chunks(observation, action)]
         width = self.domain.slots.observation_dim
-        shape = (0, width + self.domain.slots.action_dim, width)
-        scores = np.concatenate([np.zeros(shape, np.float32), *parts])
-        if self.settings.target == "difference":
-            own = self.scale.input_deviation[:width] / self.scale.target_deviation
-            scores[:, np.arange(width), np.arange(width)] += own.numpy()
-        return scores
+        for part in self.chunks(observation, action):
+            scores = part.numpy()
+            if self.settings.target == "difference":
+                own = self.scale.input_deviation[:width] / self.scale.target_deviation
+                scores[:, np.arange(width), np.arange(width)] += own.numpy()
+            yield scores
 
     def scores(self, observation: np.ndarray, action: np.ndarray) -> np.ndarray:
         """Soft edges between slots, float32 [n, roots, children] in [0, inf): the largest of their
         columns; attention has slots already, and every slot counts as its own parent there (1 is
         added, as in the published code)."""
         slots = self.domain.slots
+        children = len(slots.child_names)
+        scores = np.empty((len(observation), len(slots.root_names), children), np.float32)
         if not self.network.edges_of_columns:
-            children = len(slots.child_names)
-            parts = [part.numpy() for part in self.chunks(observation, action)]
-            empty = np.zeros((0, len(slots.root_names), children), np.float32)
-            scores = np.concatenate([empty, *parts])
+            parts = (part.numpy() for part in self.chunks(observation, action))
+            for start, edges in zip(range(0, len(observation), CHUNK), parts, strict=True):
+                scores[start : start + CHUNK] = edges
             scores[:, np.arange(children), np.arange(children)] += 1.0
             return scores
         columns = self.column_scores(observation, action)
-        scores = np.empty((len(columns), len(slots.root_names), len(slots.child_names)), np.float32)
-        for root, from_columns in enumerate(slots.root_columns):
-            for child, slot in enumerate(slots.state):
-                block = columns[:, list(from_columns)][:, :, list(slot.columns)]
-                scores[:, root, child] = block.max(axis=(1, 2))
+        for start, edges in zip(range(0, len(observation), CHUNK), columns, strict=True):
+            for root, from_columns in enumerate(slots.root_columns):
+                for child, slot in enumerate(slots.state):
+                    block = edges[:, list(from_columns)][:, :, list(slot.columns)]
+                    scores[start : start + CHUNK, root, child] = block.max(axis=(1, 2))
         return scores
 
+    def always(self) -> np.ndarray:
+        """Edges that no threshold removes, bool [roots, children]: from a slot to itself, where its
+        difference is predicted or attention is."""
+        slots = self.domain.slots
+        own = self.settings.target == "difference" or not self.network.edges_of_columns
+        return np.eye(len(slots.root_names), len(slots.child_names), dtype=bool) & own
+
     def __call__(self, observation: np.ndarray, action: np.ndarray) -> np.ndarray:
-        return self.scores(observation, action) > self.threshold.numpy()
+        return (self.scores(observation, action) > self.threshold.numpy()) | self.always()
 
     def tensors(self) -> dict[str, Tensor]:
         return {

@@ -59,6 +59,13 @@ class LearnedMaskSettings(BaseModel):
         description="The most that it may rise, as a share of the variance of the child's targets, "
         "however large the error (our choice).",
     )
+    threshold_floor: float = Field(
+        1e-6,
+        ge=0,
+        allow_inf_nan=False,
+        description="A rise below this share of the variance never counts: where the error is next "
+        "to nothing, so is a multiple of it (our choice).",
+    )
     threshold_candidates: int = Field(
         64, ge=2, description="Thresholds that are tried: quantiles of the scores (our choice)."
     )

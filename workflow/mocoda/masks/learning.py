@@ -9,12 +9,13 @@ import torch
 
 from mocoda.checkpoints import Checkpoint
 from mocoda.domains.base import Domain
+from mocoda.episodes import split_episodes
 from mocoda.errors import UserError
 from mocoda.masks.learned import LearnedMask, NetworkOf, Scale, Settings
 from mocoda.masks.learned_settings import LearnedMaskSettings
 from mocoda.masks.learner import MaskLearner
 from mocoda.masks.threshold import ThresholdCurve, threshold_curve
-from mocoda.seeding import numpy_generator, torch_generator
+from mocoda.seeding import seed_for, torch_generator
 from mocoda.training import NotFiniteError, train
 from mocoda.transitions import Transitions
 
@@ -50,20 +51,6 @@ def check_rows(rows: Transitions) -> None:
             )
 
 
-def hold_out(rows: Transitions, share: float, generator: np.random.Generator) -> np.ndarray:
-    """bool [n]: rows of whole episodes to hold out; raises UserError below two episodes."""
-    episodes = np.unique(rows.episode)
-    if len(episodes) < 2:
-        raise UserError(
-            "empirical transitions",
-            expected="at least two episodes, to hold one out",
-            found=f"{len(episodes)}",
-            remedy="Collect more transitions.",
-        )
-    count = min(max(1, round(share * len(episodes))), len(episodes) - 1)
-    return np.isin(rows.episode, generator.permutation(episodes)[:count])
-
-
 def learn_mask(
     network_of: NetworkOf[Settings],
     settings: Settings,
@@ -72,15 +59,19 @@ def learn_mask(
     seed: int,
     log: Callable[[str], None],
     checkpoint: Checkpoint | None,
+    held_out: np.ndarray | None = None,
 ) -> LearnedMask:
     """Train a network on the rows and choose its threshold on held-out episodes.
 
+    held_out : bool [n]; None: `validation_share` of the episodes, drawn by the seed.
     The same settings, rows and seed give the same bytes.
     Raises UserError for rows that are not finite, fewer than two episodes, and a loss that stops
     being finite.
     """
     check_rows(rows)
-    held_out = hold_out(rows, settings.validation_share, numpy_generator(seed, "held_out"))
+    if held_out is None:
+        share, stream = settings.validation_share, seed_for(seed, "held_out")
+        held_out = np.isin(np.arange(len(rows)), split_episodes(rows, share, stream)[1])
     inputs, targets = columns_of(settings, rows)
     scale = Scale(
         *(
@@ -133,6 +124,7 @@ def learn_mask(
         all_inputs[watched],
         all_targets[watched],
         torch.from_numpy(mask.scores(part.observation, part.action)),
+        torch.from_numpy(mask.always()),
         settings.threshold_candidates,
         chooser,
     )
@@ -147,8 +139,13 @@ def learn_mask(
 def choose_threshold(mask: LearnedMask, curve: ThresholdCurve) -> None:
     """Set the mask's threshold, from its settings or the curve, and keep the curve."""
     given = mask.settings.threshold
+    settings = mask.settings
     mask.threshold = (
-        curve.choose(mask.settings.threshold_tolerance, mask.settings.threshold_variance_tolerance)
+        curve.choose(
+            settings.threshold_tolerance,
+            settings.threshold_variance_tolerance,
+            settings.threshold_floor,
+        )
         if given is None
         else torch.full_like(curve.plain_error, given)
     )

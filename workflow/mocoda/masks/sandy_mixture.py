@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -143,9 +144,10 @@ def learn(
     seed: int,
     log: Callable[[str], None],
     checkpoint: Checkpoint | None,
+    held_out: np.ndarray | None = None,
 ) -> LearnedMask:
-    """As `fit`, with a log and a state to go on from."""
-    return learn_mask(SandyMixture, settings, domain, rows, seed, log, checkpoint)
+    """As `fit`, with a log, a state to go on from, and the rows to hold out."""
+    return learn_mask(SandyMixture, settings, domain, rows, seed, log, checkpoint, held_out)
 
 
 def load(

@@ -31,14 +31,14 @@ class ThresholdCurve:
     plain_error: Tensor
     edges: Tensor
 
-    def choose(self, tolerance: float, variance_tolerance: float) -> Tensor:
+    def choose(self, tolerance: float, variance_tolerance: float, floor: float = 0.0) -> Tensor:
         """Each child's largest threshold up to which no candidate's error rises by more than
         `tolerance` times the plain error, nor by more than `variance_tolerance` times the variance
-        of the targets (which is 1: they are standardised).
+        of the targets (which is 1: they are standardised). Rises up to `floor` never count.
 
         Just below the first candidate if that one does, so that all edges stay: float32 [children].
         """
-        allowed = (tolerance * self.plain_error).clamp(max=variance_tolerance)
+        allowed = (tolerance * self.plain_error).clamp(max=variance_tolerance).clamp(min=floor)
         within = (self.error - self.plain_error <= allowed).to(torch.int64).cumprod(dim=0)
         number = within.sum(dim=0)
         below = torch.nextafter(self.thresholds[0], torch.tensor(-1.0))
@@ -46,10 +46,18 @@ class ThresholdCurve:
         return torch.where(number == 0, below, last)
 
 
-def candidate_thresholds(scores: Tensor, number: int) -> Tensor:
-    """Ascending quantiles of each child's scores [n, roots, children]: [number, children]."""
-    ordered = scores.flatten(0, 1).sort(dim=0).values
-    return ordered[torch.linspace(0, len(ordered) - 1, number).round().long()]
+def candidate_thresholds(scores: Tensor, always: Tensor, number: int) -> Tensor:
+    """Ascending quantiles of each child's scores [n, roots, children]: [number, children].
+
+    always : bool [roots, children], edges that stay whatever their score: they are left out, unless
+    a child has no other.
+    """
+    found = []
+    for child in range(scores.shape[2]):
+        free = ~always[:, child] if not always[:, child].all() else always[:, child]
+        ordered = scores[:, free, child].flatten().sort().values
+        found.append(ordered[torch.linspace(0, len(ordered) - 1, number).round().long()])
+    return torch.stack(found, dim=1)
 
 
 def squared_error(
@@ -67,14 +75,16 @@ def threshold_curve(
     inputs: Tensor,
     targets: Tensor,
     scores: Tensor,
+    always: Tensor,
     candidates: int,
     generator: torch.Generator,
 ) -> ThresholdCurve:
     """Errors at `candidates` quantiles of the scores.
 
-    inputs [n, obs + act] and targets [n, obs] are standardised; scores [n, roots, children].
+    inputs [n, obs + act] and targets [n, obs] are standardised; scores [n, roots, children];
+    always : bool [roots, children], edges that no threshold removes.
     """
-    thresholds = candidate_thresholds(scores, candidates)
+    thresholds = candidate_thresholds(scores, always, candidates)
     other = inputs[torch.randperm(len(inputs), generator=generator)]
     # Root of each column of the inputs.
     root_of = torch.zeros(inputs.shape[1], dtype=torch.long)
@@ -86,7 +96,7 @@ def threshold_curve(
         plain.append(squared_error(network, inputs, inputs, targets, columns))
         errors = []
         for threshold in thresholds[:, child]:
-            kept = (scores[:, :, child] > threshold)[:, root_of]
+            kept = ((scores[:, :, child] > threshold) | always[:, child])[:, root_of]
             mixed = torch.where(kept, inputs, other)
             errors.append(squared_error(network, mixed, inputs, targets, columns))
         replaced.append(torch.stack(errors))

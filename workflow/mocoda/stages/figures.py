@@ -20,9 +20,9 @@ from mocoda.evaluation import episode_seeds
 from mocoda.figures.nav2d_errors import Predict
 from mocoda.jobs import Job
 from mocoda.masks import Mask
+from mocoda.masks.stored import load_mask
 from mocoda.seeding import numpy_generator
 from mocoda.stages.evaluate import load_actor
-from mocoda.stages.fit_mask import load_mask
 from mocoda.stages.train_dynamics import load_dynamics
 from mocoda.stores import read_columns, read_transitions, verify
 from mocoda.tables import read_runs

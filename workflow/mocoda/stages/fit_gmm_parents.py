@@ -9,10 +9,10 @@ from mocoda.artifacts import read_tensors, write_json, write_tensors
 from mocoda.domains import DOMAINS
 from mocoda.factors import mask_id
 from mocoda.jobs import Job
+from mocoda.masks.stored import load_mask
 from mocoda.parents import gmm
 from mocoda.parents.settings import GmmSettings
 from mocoda.seeding import numpy_generator
-from mocoda.stages.fit_mask import load_mask
 from mocoda.stores import read_transitions
 
 

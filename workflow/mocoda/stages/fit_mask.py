@@ -6,33 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from mocoda.artifacts import read_json, read_tensors, write_json, write_tensors
+from mocoda.artifacts import write_json, write_tensors
 from mocoda.domains import DOMAINS
-from mocoda.domains.base import Domain
-from mocoda.errors import UserError, suggestion
+from mocoda.episodes import shared_split
 from mocoda.jobs import Job
-from mocoda.masks import MASKS, Mask
+from mocoda.masks import MASKS
 from mocoda.masks.base import ScoredMask
 from mocoda.seeding import seed_for
 from mocoda.stores import read_transitions
-from mocoda.transitions import Transitions
-
-
-def load_mask(card: str, tensors: str, domain: Domain) -> Mask:
-    """The mask that an earlier `fit_mask` wrote."""
-    facts = read_json(card)
-    settings = facts.get("settings") if isinstance(facts, dict) else None
-    kind = settings.get("kind") if isinstance(settings, dict) else None
-    if not isinstance(settings, dict) or kind not in MASKS:
-        raise UserError(
-            card,
-            expected=f"settings of a mask, of a kind among {', '.join(MASKS)}",
-            found=f"kind {kind!r}",
-            remedy=f"{suggestion(str(kind), MASKS)} Delete it and run the same command again.",
-        )
-    variant = MASKS[kind]
-    return variant.load(variant.settings.model_validate(settings), domain, read_tensors(tensors))
-
 
 # Learned masks can have thousands of graphs; the card lists the most frequent ones.
 LISTED_GRAPHS = 1000
@@ -60,26 +41,6 @@ def local_graphs(graphs: np.ndarray) -> list[dict[str, Any]]:
     return sorted(listed, key=lambda graph: graph["id"])
 
 
-def learned_facts(mask: Mask, domain: Domain, rows: Transitions) -> dict[str, Any]:
-    """For a learned mask: threshold, losses, and how right it is where the true graph is known."""
-    if not isinstance(mask, ScoredMask):
-        return {}
-    facts = mask.facts()
-    if domain.true_mask is not None:
-        # Imported here: whoever reads a mask has no use for it.
-        from mocoda.masks.quality import auc, precision_recall
-
-        truth = domain.true_mask(rows.observation, rows.action)
-        scores = mask.scores(rows.observation, rows.action)
-        found = precision_recall(mask(rows.observation, rows.action), truth)
-        facts["against_the_true_mask"] = {
-            "auc": auc(scores, truth) if truth.any() and not truth.all() else None,
-            "precision": found.precision,
-            "recall": found.recall,
-        }
-    return facts
-
-
 def fit_mask(job: Job) -> None:
     """Write the mask's tensors and a card: settings, share of rows per local graph."""
     domain = DOMAINS[job.wildcards["domain"]]
@@ -89,7 +50,12 @@ def fit_mask(job: Job) -> None:
     if variant.learn is None:
         mask = variant.fit(settings, domain, rows, seed)
     else:
-        mask = variant.learn(settings, domain, rows, seed, job.log, job.checkpoint())
+        share = settings.validation_share  # type: ignore[attr-defined]
+        held_out = np.zeros(len(rows), dtype=bool)
+        held_out[shared_split(domain.name, rows, share, job.seed)[1]] = True
+        mask = variant.learn(
+            settings, domain, rows, seed, job.log, job.checkpoint(), held_out=held_out
+        )
     write_tensors(job.outputs["mask"], mask.tensors())
     write_json(
         job.outputs["card"],
@@ -98,6 +64,6 @@ def fit_mask(job: Job) -> None:
             "roots": domain.slots.root_names,
             "children": domain.slots.child_names,
             "local_graphs": local_graphs(mask(rows.observation, rows.action)),
-            **learned_facts(mask, domain, rows),
+            **(mask.facts() if isinstance(mask, ScoredMask) else {}),
         },
     )

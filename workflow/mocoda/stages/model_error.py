@@ -14,8 +14,8 @@ from mocoda.domains.base import Domain
 from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.errors import UserError
 from mocoda.jobs import Job
+from mocoda.masks.stored import load_mask
 from mocoda.seeding import numpy_generator, torch_generator
-from mocoda.stages.fit_mask import load_mask
 from mocoda.stages.train_dynamics import load_dynamics, split_rows
 from mocoda.stores import read_columns, read_transitions, verify
 

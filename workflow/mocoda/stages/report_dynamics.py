@@ -14,7 +14,7 @@ from mocoda.dynamics.ensemble import GaussianEnsemble
 from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.jobs import Job
 from mocoda.masks import Mask
-from mocoda.stages.fit_mask import load_mask
+from mocoda.masks.stored import load_mask
 from mocoda.stages.train_dynamics import load_dynamics, split_rows
 from mocoda.stores import read_transitions
 from mocoda.transitions import Transitions

@@ -15,8 +15,8 @@ from mocoda.errors import UserError
 from mocoda.jobs import Job
 from mocoda.masks.base import Mask, ScoredMask
 from mocoda.masks.quality import auc, between_slots, precision_recall, roc
+from mocoda.masks.stored import load_mask
 from mocoda.seeding import seed_for
-from mocoda.stages.fit_mask import load_mask
 
 # Rows that a mask is measured on (our choice), and points kept of a curve.
 ROWS = 5000

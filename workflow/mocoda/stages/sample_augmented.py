@@ -18,9 +18,9 @@ from mocoda.augmentation.base import Need, roots_of, sources_of
 from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
 from mocoda.jobs import Job
+from mocoda.masks.stored import load_mask
 from mocoda.seeding import numpy_generator
 from mocoda.stages.fit_gmm_parents import load_parents
-from mocoda.stages.fit_mask import load_mask
 from mocoda.stages.sampling import SampleSettings
 from mocoda.stages.train_dynamics import load_dynamics
 from mocoda.stores import TransitionWriter, read_transitions, write_manifest

@@ -11,11 +11,12 @@ from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
 from mocoda.dynamics import DYNAMICS
 from mocoda.dynamics.ensemble import GaussianEnsemble
-from mocoda.dynamics.fitting import DynamicsLearner, rows_of, split_episodes
+from mocoda.dynamics.fitting import DynamicsLearner, rows_of
 from mocoda.dynamics.settings import DynamicsSettings
+from mocoda.episodes import shared_split
 from mocoda.jobs import Job
+from mocoda.masks.stored import load_mask
 from mocoda.seeding import seed_for, torch_generator
-from mocoda.stages.fit_mask import load_mask
 from mocoda.stores import read_transitions
 from mocoda.training import train
 from mocoda.transitions import Transitions
@@ -44,9 +45,7 @@ def split_rows(
 ) -> Split:
     """Held-out episodes give the watched rows (validation runs often: a part says enough) and, what
     is left, the reported ones."""
-    training, held_out = split_episodes(
-        transitions, settings.validation_share, seed_for(domain.name, "split", seed)
-    )
+    training, held_out = shared_split(domain.name, transitions, settings.validation_share, seed)
     chooser = np.random.default_rng(seed_for(domain.name, "dynamics_rows", seed))
     if len(training) > settings.max_rows:
         training = np.sort(chooser.permutation(training)[: settings.max_rows])

@@ -15,23 +15,27 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from mocoda.artifacts import atomic_path
+from mocoda.artifacts import atomic_path, read_json
 from mocoda.augmentation import coda
 from mocoda.augmentation.base import Generated, Ingredients, NoSettings
 from mocoda.augmentation.swap import draw_independent_sets, draw_pairs, swapped
 from mocoda.checkpoints import Checkpoint
 from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
+from mocoda.episodes import shared_split
 from mocoda.jobs import Job
 from mocoda.masks.base import Mask
 from mocoda.masks.ground_truth import GroundTruthMask
+from mocoda.masks.stored import load_mask
 from mocoda.seeding import numpy_generator, seed_for, torch_generator
-from mocoda.stages.fit_mask import load_mask
 from mocoda.stores import read_transitions
 from mocoda.tables.names import display
 from mocoda.training import train
 from mocoda.training_state import load_training_state, training_state
 from mocoda.transitions import Transitions
+
+# Share of the episodes to validate on where the mask was not learned (our choice).
+HELD_OUT = 0.1
 
 
 class ValidationLossSettings(BaseModel):
@@ -178,15 +182,13 @@ def validation_loss(job: Job) -> None:
     domain = DOMAINS[job.wildcards["domain"]]
     mask = load_mask(job.inputs["mask_card"], job.inputs["mask"], domain)
     logged = read_transitions(job.inputs["manifest"], job.inputs["store"])
+    # The models are validated on what the mask was not trained on.
+    learned_by = read_json(job.inputs["mask_card"])["settings"]
+    share = float(learned_by.get("validation_share", HELD_OUT))
+    training, held_out = shared_split(domain.name, logged, share, job.seed)
     generator = numpy_generator(domain.name, "validation_loss", "rows", job.seed)
-    # Whole episodes on either side: neighbouring rows are much alike.
-    episodes = generator.permutation(np.unique(logged.episode))
-    learned = np.isin(logged.episode, episodes[: max(1, len(episodes) // 2)])
-    real = logged.take(
-        np.sort(generator.permutation(np.flatnonzero(learned))[: settings.real_rows])
-    )
-    others = generator.permutation(np.flatnonzero(~learned))[: settings.validation_rows]
-    validation = logged.take(np.sort(others))
+    real = logged.take(np.sort(generator.permutation(training)[: settings.real_rows]))
+    validation = logged.take(np.sort(generator.permutation(held_out)[: settings.validation_rows]))
     scale = Standardisation(real)
     sets = data_sets(domain, real, mask, job.settings["mask"], settings.generated_rows, job.seed)
     parts = []

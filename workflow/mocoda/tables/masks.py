@@ -51,7 +51,8 @@ def table_of_masks(
     for mask in dict.fromkeys(mask for mask, _ in reports):
         own = {seed: report for (kind, seed), report in reports.items() if kind == mask}
         for metric in METRICS:
-            values = np.array([report[metric] for report in own.values()], dtype=float)
+            found = [report[metric] for report in own.values() if report[metric] is not None]
+            values = np.array(found if found else [np.nan])
             low, high = student_t_interval(values) if len(values) > 1 else (np.nan, np.nan)
             printed = published_masks().query(
                 "domain == @domain and mask == @mask and metric == @metric"
@@ -67,7 +68,7 @@ def table_of_masks(
                     "std": values.std(ddof=1) if len(values) > 1 else np.nan,
                     "ci_low": max(low, 0.0),
                     "ci_high": min(high, 1.0),
-                    "seeds": len(values),
+                    "seeds": len(found),
                     "paper_mean": printed["mean"].iloc[0] if len(printed) else np.nan,
                     "rows": min(report["rows"] for report in own.values()),
                     **{
