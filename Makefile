@@ -30,7 +30,7 @@ tables: $(INSTALLED) ## The main job: results/hooksweep2/tables.csv at the defau
 
 smoke: $(INSTALLED) ## All stages of all domains at a tiny scale, in minutes: results/<domain>/smoke/.
 	$(SNAKEMAKE) $(foreach domain,hooksweep2 nav2d,$(addprefix results/$(domain)/smoke/,tables.csv figures films)) \
-		$(foreach domain,synthetic_mp synthetic_mp_stationary bouncing_balls,results/$(domain)/smoke/tables.csv) || { $(LOCKED); }
+		$(foreach domain,synthetic_mp bouncing_balls,results/$(domain)/smoke/tables.csv) || { $(LOCKED); }
 
 plan: $(INSTALLED) ## What `make tables` would run, how many jobs, and the expected time.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m mocoda.plan --cores $(CORES) results/$(DOMAIN)/tables.csv

@@ -22,7 +22,8 @@ from mocoda.masks.ground_truth import GroundTruthMask
 from mocoda.stages import validation_loss as stage
 from mocoda.stages.fit_mask import fit_mask
 from mocoda.stages.report_mask import ROWS, report_mask
-from mocoda.stages.validation_loss import Regression, Standardisation, ValidationLossSettings
+from mocoda.stages.validation_loss import Regression, Standardisation
+from mocoda.stages.validation_loss_settings import ValidationLossSettings
 from mocoda.stores import write_transitions
 from mocoda.transitions import Transitions
 

@@ -15,7 +15,7 @@ from mocoda.domains import DOMAINS
 from mocoda.dynamics import DYNAMICS
 from mocoda.errors import suggestion
 from mocoda.masks import MASKS
-from mocoda.stages.validation_loss import ValidationLossSettings
+from mocoda.stages.validation_loss_settings import ValidationLossSettings
 
 
 class Strict(BaseModel):

@@ -12,7 +12,6 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from mocoda.artifacts import atomic_path, read_json
@@ -28,6 +27,7 @@ from mocoda.masks.base import Mask
 from mocoda.masks.ground_truth import GroundTruthMask
 from mocoda.masks.stored import load_mask
 from mocoda.seeding import numpy_generator, seed_for, torch_generator
+from mocoda.stages.validation_loss_settings import ValidationLossSettings
 from mocoda.stores import read_transitions
 from mocoda.tables.names import display
 from mocoda.training import train
@@ -36,21 +36,6 @@ from mocoda.transitions import Transitions
 
 # Share of the episodes to validate on where the mask was not learned (our choice).
 HELD_OUT = 0.1
-
-
-class ValidationLossSettings(BaseModel):
-    """Sizes of the comparison; rows are the paper's, the network is our choice."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    real_rows: int = Field(2000, ge=2, description="Logged rows to learn from (CoDA, Figure 11).")
-    generated_rows: int = Field(35_000, ge=1, description="Swapped rows besides (CoDA, Figure 11).")
-    validation_rows: int = Field(10_000, ge=1, description="Logged rows of other episodes at most.")
-    hidden_sizes: tuple[int, ...] = Field((256, 256), min_length=1, description="Hidden layers.")
-    batch_size: int = Field(256, ge=1, description="Rows an update.")
-    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Adam's rate.")
-    updates: int = Field(10_000, ge=1, description="Gradient steps of each network.")
-    validate_every: int = Field(200, ge=1, description="Updates between validations.")
 
 
 @dataclass(frozen=True)
