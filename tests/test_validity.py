@@ -19,7 +19,8 @@ from mocoda.domains.nav2d.task import true_dynamics
 from mocoda.errors import UserError
 from mocoda.evaluation import episode_seeds
 from mocoda.jobs import Job
-from mocoda.stages.evaluate import EvaluationSettings, evaluate
+from mocoda.stages.evaluate import evaluate
+from mocoda.stages.evaluation_settings import EvaluationSettings
 from mocoda.stages.validity import row_errors, validity
 from mocoda.stores import write_transitions
 

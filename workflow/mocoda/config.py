@@ -25,10 +25,10 @@ from mocoda.errors import suggestion
 from mocoda.masks import MASKS
 from mocoda.parents.settings import GmmSettings
 from mocoda.rebalance import REBALANCE
-from mocoda.stages.collect_oracle import OracleSettings
-from mocoda.stages.evaluate import EvaluationSettings
+from mocoda.stages.evaluation_settings import EvaluationSettings
+from mocoda.stages.oracle_settings import OracleSettings
 from mocoda.stages.sampling import SampleSettings
-from mocoda.stages.train_offline_agent import TrainingSettings
+from mocoda.stages.training_settings import TrainingSettings
 
 
 class ConfigError(ValueError):

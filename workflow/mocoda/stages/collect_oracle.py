@@ -9,23 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.artifacts import write_json
 from mocoda.domains import DOMAINS
 from mocoda.errors import UserError
 from mocoda.evaluation import Actor, episode_seeds, roll_out
 from mocoda.jobs import Job
+from mocoda.stages.oracle_settings import OracleSettings
 from mocoda.stores import write_transitions
 from mocoda.transitions import Provenance, Transitions
-
-
-class OracleSettings(BaseModel):
-    """How many episodes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    episodes: int = Field(200, ge=1, description="Episodes of the scripted oracle.")
 
 
 def acting(controller: Any) -> Actor:

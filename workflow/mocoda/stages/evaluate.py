@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.agents import AGENTS
 from mocoda.artifacts import atomic_path, read_json, read_tensors
@@ -13,17 +12,7 @@ from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
 from mocoda.evaluation import Actor, episode_seeds, evaluate_actor
 from mocoda.jobs import Job
-
-
-class EvaluationSettings(BaseModel):
-    """How many episodes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    episodes: int = Field(100, ge=1, description="Episodes of the final policy, a seed.")
-    curve_episodes: int = Field(
-        40, ge=0, description="Episodes of each snapshot, for the curve only; 0: no curve."
-    )
+from mocoda.stages.evaluation_settings import EvaluationSettings
 
 
 def load_actor(domain: Domain, card: str, tensors: dict[str, torch.Tensor]) -> Actor:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.agents import AGENTS
 from mocoda.artifacts import read_tensors, write_json, write_tensors
@@ -17,34 +15,10 @@ from mocoda.errors import UserError
 from mocoda.jobs import Job
 from mocoda.networks import resolve_precision
 from mocoda.seeding import seed_for
+from mocoda.stages.training_settings import TrainingSettings
 from mocoda.training import train
 
 BLOCK_UPDATES = 50
-
-
-class TrainingSettings(BaseModel):
-    """What is the same for all agents."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    updates: int = Field(1_000_000, ge=1, description="Gradient steps (paper: 1M, HookSweep2).")
-    goals: Literal["batch", "dataset"] = Field(
-        "dataset",
-        description="When a row gets its goal: once (dataset, published) or each time it is "
-        "drawn (batch, our choice).",
-    )
-    normalise: bool = Field(
-        False, description="Normalise the agent's inputs (published: no; our default scale does)."
-    )
-    snapshots: int = Field(
-        10, ge=1, description="Policies kept on the way for the curve, the final one included."
-    )
-
-    def describe(self) -> str:
-        """What departs from the published recipe, in words, for the tables."""
-        inputs = "inputs normalised" if self.normalise else "inputs as they are"
-        when = "each time a row is drawn" if self.goals == "batch" else "once a row"
-        return f"{inputs}, goals drawn {when}"
 
 
 def train_offline_agent(job: Job) -> None:

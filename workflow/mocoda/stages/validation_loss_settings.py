@@ -1,4 +1,4 @@
-"""Settings of `validation_loss`, apart from it: the configuration is checked without its imports."""
+"""Settings of `validation_loss`, apart from it: checking them imports nothing of it."""
 
 from __future__ import annotations
 

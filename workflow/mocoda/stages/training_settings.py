@@ -1,0 +1,32 @@
+"""Settings of `train_offline_agent`, apart from it: checking them imports nothing of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainingSettings(BaseModel):
+    """What is the same for all agents."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    updates: int = Field(1_000_000, ge=1, description="Gradient steps (paper: 1M, HookSweep2).")
+    goals: Literal["batch", "dataset"] = Field(
+        "dataset",
+        description="When a row gets its goal: once (dataset, published) or each time it is "
+        "drawn (batch, our choice).",
+    )
+    normalise: bool = Field(
+        False, description="Normalise the agent's inputs (published: no; our default scale does)."
+    )
+    snapshots: int = Field(
+        10, ge=1, description="Policies kept on the way for the curve, the final one included."
+    )
+
+    def describe(self) -> str:
+        """What departs from the published recipe, in words, for the tables."""
+        inputs = "inputs normalised" if self.normalise else "inputs as they are"
+        when = "each time a row is drawn" if self.goals == "batch" else "once a row"
+        return f"{inputs}, goals drawn {when}"
