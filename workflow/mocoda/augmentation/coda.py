@@ -2,7 +2,9 @@
 
 A part may be swapped if it is an independent set of both rows' local graphs, and the new row is
 kept only if the part is one of the new row's graph, too. Then, where the mask is right, each part
-moves as it did in its source, and the new row obeys the true dynamics.
+moves as it did in its source, and the new row obeys the true dynamics. Right means that it holds
+where all logged rows are allowed together: if a root only chooses between two ways for a child to
+move, it is the child's parent, though neither way's derivative shows it (CoDA, proposition 1).
 """
 
 from __future__ import annotations
