@@ -253,6 +253,24 @@ class OnlyLogged:
         return {}
 
 
+def test_a_block_without_a_single_shared_set_is_no_end() -> None:
+    """One row in a thousand has parts: whole blocks of pairs may share none."""
+    nothing = np.ones((0, 4, 2), dtype=bool)
+    assert independent(nothing, np.ones((0, 4), dtype=bool)).shape == (0,)
+    logged = uniform_rows(1000)
+    few = logged.observation[:, 0] <= np.sort(logged.observation[:, 0])[1]
+
+    class MostlyConnected:
+        def __call__(self, observation: np.ndarray, action: np.ndarray) -> np.ndarray:
+            connected = observation[:, 0] > logged.observation[few, 0].max()
+            return NAV2D.base_mask[None] | connected[:, None, None]
+
+    ingredients = Ingredients(NAV2D, transitions=logged, mask=MostlyConnected())
+    variant = AUGMENTATION["coda"]
+    with pytest.raises(UserError, match="accepted pairs"):
+        variant.generate(variant.settings(), ingredients, 500, ("few",))
+
+
 def test_hopeless_swaps_end_with_the_mask_as_the_likely_reason() -> None:
     rows = uniform_rows(500)
     rows.observation[:, 1] = rows.observation[:, 0]

@@ -72,7 +72,7 @@ def independent(mask: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """
     children = mask.shape[2]
     crossing = mask & (chosen[:, :, None] != chosen[:, None, :children])
-    return ~crossing.reshape(len(mask), -1).any(axis=1)
+    return np.asarray(~crossing.any(axis=(1, 2)), dtype=bool)
 
 
 def draw_pairs(
