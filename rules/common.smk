@@ -1,5 +1,6 @@
 # What all rules share: paths, and the settings and code that a job depends on. Snakemake sees
 # neither unused settings nor imported modules, so each rule carries exactly its own as parameters.
+from mocoda import mask_scales
 from mocoda import workflow as paths
 from mocoda.config_tables import Column
 
@@ -178,7 +179,7 @@ def all_generated(wildcards):
 
 def tables_of_masks(wildcards):
     """Tables of the scales that differ by their mask."""
-    return paths.tables_of_masks(CONFIG, wildcards.domain)
+    return mask_scales.tables_of_masks(CONFIG, wildcards.domain)
 
 
 def mask_reports(name):

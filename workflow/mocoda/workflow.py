@@ -84,10 +84,8 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
         found = {"collect_empirical": settings.collect_empirical}
     elif stage == "validation_loss":
         loss = settings.tables.validation_loss
-        found = {
-            "training": loss.model_dump(mode="json") if loss else {},
-            "mask": chain_mask_kind(config, wildcards),
-        }
+        training = loss.model_dump(mode="json") if loss else {}
+        found = {"training": training, "mask": chain_mask_kind(config, wildcards)}
     elif stage in ("film", "report_dynamics"):
         found = {}
     elif not isinstance(found, dict):
@@ -98,9 +96,8 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
 def stage_code(config: Config, stage: str, wildcards: Any) -> str:
     """The version of the code that a job runs: its stage, its domain and its variants."""
     names = [f"mocoda.stages.{stage}", f"mocoda.domains.{wildcards.domain}"]
-    uses_mask = {"fit_mask", "report_mask", "validation_loss"}
-    uses_mask |= {"fit_gmm_parents", "train_dynamics", "report_dynamics", "model_error"}
     uses_dynamics = {"train_dynamics", "report_dynamics", "model_error"}
+    uses_mask = {"fit_mask", "report_mask", "validation_loss", "fit_gmm_parents", *uses_dynamics}
     if stage == "sample_augmented":
         variant = AUGMENTATION[wildcards.augmentation]
         names.append(variant.generate.__module__)
@@ -145,10 +142,8 @@ def chain_mask(config: Config, wildcards: Any) -> dict[str, str]:
 
 
 def mask_settings(config: Config, wildcards: Any) -> dict[str, Any]:
-    """The settings of the kind of mask that a path names: fit_mask's, or an entry of tables.masks.
-
-    Raises UserError where neither has that kind.
-    """
+    """The settings of the kind of mask that a path names: fit_mask's, or an entry of tables.masks;
+    UserError where neither has that kind."""
     settings = section(config, wildcards)
     found = {str(entry["kind"]): entry for entry in settings.tables.masks}
     found[chain_mask_kind(config, wildcards)] = settings.fit_mask
@@ -173,39 +168,6 @@ def compared_masks(config: Config, wildcards: Any) -> list[str]:
             found="none",
             remedy="List their kinds there; the domain's true mask must be known.",
         )
-    return found
-
-
-def mask_scales(config: Config, domain: str) -> list[tuple[str, str]]:
-    """(scale, kind of mask) of the scales that `results/<domain>/masks.csv` compares.
-
-    Raises UserError where the configuration names none.
-    """
-    scales = config.domains[domain]
-    found = scales[config.default_scale].tables.mask_scales
-    if not found:
-        raise UserError(
-            f"results/{domain}/masks.csv",
-            expected=f"scales that differ by their mask, in domains.{domain}.tables.mask_scales",
-            found="none",
-            remedy="List them there.",
-        )
-    return [(scale, str(scales[scale].fit_mask["kind"])) for scale in found]
-
-
-def mask_scales_text(config: Config, domain: str) -> str:
-    """The settings of `compare_masks`, as one line of JSON."""
-    return canonical_json({"scales": mask_scales(config, domain)})
-
-
-def tables_of_masks(config: Config, domain: str) -> dict[str, list[str]]:
-    """The tables that `compare_masks` reads, of each of its scales."""
-    folders = [f"results/{domain}/{scale}" for scale, _ in mask_scales(config, domain)]
-    found = {"tables": [f"{folder}/tables.csv" for folder in folders]}
-    if DOMAINS[domain].true_dynamics is not None:
-        found["validity"] = [f"{folder}/validity.csv" for folder in folders]
-    if DOMAINS[domain].true_mask is not None:
-        found["quality"] = [f"{folder}/mask_quality.csv" for folder in folders]
     return found
 
 
@@ -271,8 +233,7 @@ def model_error_table(config: Config, wildcards: Any) -> ModelErrorSettings:
             f"domains.{wildcards.domain}, scale {wildcards.scale}, tables.model_error",
             expected="the cells to measure",
             found="null",
-            remedy="Models are measured like this only where the true dynamics are known; ask for "
-            "report/<dynamics>/errors.json elsewhere.",
+            remedy="Ask for report/<dynamics>/errors.json where no true dynamics are known.",
         )
     return found
 
