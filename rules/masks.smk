@@ -134,7 +134,9 @@ rule compare_masks:
         mem_mb=2000,
         runtime=15,
     params:
-        settings=lambda wildcards: mask_scales.mask_scales_text(CONFIG, wildcards.domain),
+        settings=lambda wildcards: mask_scales.mask_scales_text(
+            CONFIG, wildcards.domain
+        ),
         code=lambda wildcards: paths.code_version("mocoda.stages.compare_masks"),
     script:
         "../workflow/scripts/compare_masks.py"
