@@ -1,6 +1,7 @@
 # What all rules share: paths, and the settings and code that a job depends on. Snakemake sees
 # neither unused settings nor imported modules, so each rule carries exactly its own as parameters.
 from mocoda import mask_scales
+from mocoda import side_by_side
 from mocoda import workflow as paths
 from mocoda.config_tables import Column
 
@@ -36,15 +37,38 @@ def data_of(path):
     )
 
 
-def agent_data(wildcards):
-    """The stores of an agent's data set: the logged rows, and what is generated if there is any."""
-    column = Column(distribution=wildcards.distribution, dynamics=wildcards.dynamics)
+def stores_of(wildcards, distribution, dynamics, seed):
+    """The stores of a data set: the logged rows, and what is generated if there is any."""
+    settings = paths.section(CONFIG, wildcards)
+    folder = DATA.format(
+        domain=wildcards.domain,
+        scale=wildcards.scale,
+        seed=settings.seeds[0] if settings.shared_data else seed,
+    )
     files = {
         "store": "empirical/store",
         "manifest": "empirical/manifest.json",
-        **paths.generated_files(column),
+        **paths.generated_files(Column(distribution=distribution, dynamics=dynamics)),
     }
-    return {name: data_of(file)(wildcards) for name, file in files.items()}
+    return {name: f"{folder}/{file}" for name, file in files.items()}
+
+
+def agent_data(wildcards):
+    """What a run learns from, or what a job of several runs learned for it."""
+    run = (wildcards.distribution, wildcards.dynamics, int(wildcards.seed))
+    if side_by_side.takes_part(paths.section(CONFIG, wildcards), *run):
+        return side_by_side.trained(wildcards.agent, wildcards.domain, wildcards.scale)
+    return stores_of(wildcards, *run)
+
+
+def side_by_side_data(wildcards):
+    """Lists of the stores of all runs of an agent, one entry a run (or a generated data set)."""
+    found = {}
+    for run in side_by_side.runs(paths.section(CONFIG, wildcards)):
+        stores = stores_of(wildcards, run["distribution"], run["dynamics"], run["seed"])
+        for name, path in stores.items():
+            found.setdefault(f"{name}s", []).append(path)
+    return found
 
 
 def generated_data(wildcards):

@@ -19,3 +19,27 @@ rule train_offline_agent:
         code=code_of("train_offline_agent"),
     script:
         "../workflow/scripts/train_offline_agent.py"
+
+
+# All runs of an agent in a table in one job: see the setting `side_by_side`.
+rule train_side_by_side:
+    input:
+        unpack(side_by_side_data),
+    output:
+        policies=f"{side_by_side.FOLDER}/policies.safetensors",
+        snapshots=f"{side_by_side.FOLDER}/snapshots.safetensors",
+        card=f"{side_by_side.FOLDER}/cards.json",
+        provenance=f"{side_by_side.FOLDER}/provenance.json",
+    log:
+        "logs/{domain}/{scale}/train_side_by_side/{agent}.log",
+    conda:
+        "../envs/mocoda.yaml"
+    threads: 1
+    resources:
+        mem_mb=24000,
+        runtime=1440,
+    params:
+        settings=settings_of("train_side_by_side"),
+        code=code_of("train_side_by_side"),
+    script:
+        "../workflow/scripts/train_side_by_side.py"

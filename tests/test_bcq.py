@@ -119,10 +119,10 @@ def test_critic_target_is_that_of_the_definition() -> None:
     agent = make()
     train(agent, 15)
     batch = random_batch(ROWS, "check")
-    saved = agent.noise.get_state()
-    uniform = torch.rand(ROWS, 20, generator=agent.noise)
-    normal = torch.randn(ROWS, 20, ACTIONS, generator=agent.noise)
-    agent.noise.set_state(saved)
+    saved = agent.noise.state()
+    uniform = agent.noise.uniform(ROWS, 20)
+    normal = agent.noise.normal(ROWS, 20, ACTIONS)
+    agent.noise.load_state(saved)
     with torch.no_grad():
         found = agent.critic_target(batch).numpy()
         proposals = agent.behaviour.sample(batch.next_input, uniform, normal).double().numpy()
@@ -138,10 +138,10 @@ def test_critic_loss_is_that_of_the_definition() -> None:
     agent = make()
     train(agent, 15)
     batch = random_batch(ROWS, "check")
-    saved = agent.noise.get_state()
+    saved = agent.noise.state()
     with torch.no_grad():
         target = agent.critic_target(batch).double().numpy()
-    agent.noise.set_state(saved)
+    agent.noise.load_state(saved)
     pairs = torch.cat((batch.input, batch.action), dim=1).double().numpy()
     q = numpy_mlp(agent.critic, pairs)[0, :, 0]
     losses = agent.update(batch)

@@ -113,9 +113,9 @@ def test_distance_term_and_its_gradient_are_those_of_the_definition(
 ) -> None:
     agent = make(**changes)
     batch = random_batch(ROWS, "check")
-    saved = agent.noise.get_state()
-    random = torch.rand(2, ROWS, ACTIONS, generator=agent.noise).double().numpy() * 2 - 1
-    agent.noise.set_state(saved)
+    saved = agent.noise.state()
+    random = agent.noise.uniform(2, ROWS, ACTIONS).double().numpy() * 2 - 1
+    agent.noise.load_state(saved)
     assert np.abs(random[0] - random[1]).max() > 0.1
     objective, metrics = agent.critic_loss(batch, TARGET)
     bellman_error, term = numpy_distance_objective(agent, batch, random)
@@ -134,10 +134,10 @@ def test_distance_term_and_its_gradient_are_those_of_the_definition(
 def test_logsumexp_term_and_its_gradient_are_those_of_the_definition(weight: float) -> None:
     agent = trained(form="published", logsumexp_weight=weight, sampled_actions=4)
     batch = random_batch(ROWS, "check")
-    saved = agent.noise.get_state()
-    uniform = torch.rand(4, ROWS, ACTIONS, generator=agent.noise).double().numpy() * 2 - 1
-    normal = torch.randn(2, 4, ROWS, ACTIONS, generator=agent.noise).double().numpy()
-    agent.noise.set_state(saved)
+    saved = agent.noise.state()
+    uniform = agent.noise.uniform(4, ROWS, ACTIONS).double().numpy() * 2 - 1
+    normal = agent.noise.normal(2, 4, ROWS, ACTIONS).double().numpy()
+    agent.noise.load_state(saved)
     objective, metrics = agent.critic_loss(batch, TARGET)
     bellman_error, term = numpy_logsumexp_objective(agent, batch, normal, uniform)
     assert metrics["critic"].item() == pytest.approx(bellman_error, rel=1e-5)

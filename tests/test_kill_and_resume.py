@@ -24,7 +24,7 @@ from workflow_examples import RUN, snakemake, snakemake_command
 
 from mocoda.checkpoints import Checkpoint
 from mocoda.stages import sample_augmented as stage
-from mocoda.stages.train_offline_agent import Snapshots
+from mocoda.stages.agent_training import Snapshots
 from mocoda.stores import TransitionWriter
 
 LONGER = {"train_offline_agent": {"updates": 4000, "snapshots": 4}}

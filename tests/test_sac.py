@@ -44,9 +44,9 @@ def trained(**changes: Any) -> SAC:
 
 def next_noise(agent: SAC) -> np.ndarray:
     """The standard normal [rows, act] that the agent draws next, left for it to draw."""
-    saved = agent.noise.get_state()
-    noise = torch.randn(ROWS, ACTIONS, generator=agent.noise).double().numpy()
-    agent.noise.set_state(saved)
+    saved = agent.noise.state()
+    noise = agent.noise.normal(ROWS, ACTIONS).double().numpy()
+    agent.noise.load_state(saved)
     return noise
 
 

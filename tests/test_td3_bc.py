@@ -56,9 +56,9 @@ def numpy_actor_loss(agent: TD3BC, inputs: np.ndarray, action: np.ndarray, scale
 def test_critic_target_is_that_of_the_definition() -> None:
     agent = trained(smoothing_noise=0.4)
     batch = random_batch(ROWS, "check")
-    saved = agent.noise.get_state()
-    noise = torch.randn(ROWS, ACTIONS, generator=agent.noise).double().numpy()
-    agent.noise.set_state(saved)
+    saved = agent.noise.state()
+    noise = agent.noise.normal(ROWS, ACTIONS).double().numpy()
+    agent.noise.load_state(saved)
     with torch.no_grad():
         found = agent.critic_target(batch).numpy()
 

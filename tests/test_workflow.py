@@ -12,6 +12,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 from spine_examples import shipped_config
 from workflow_examples import (
     DATA,
@@ -125,6 +127,34 @@ def test_one_more_seed_and_one_more_agent_leave_what_is_there(own: Path) -> None
     }
     del expected["collect_oracle"]  # all seeds share it
     assert found == expected
+
+
+def test_runs_side_by_side_are_those_of_a_job_each(own: Path) -> None:
+    """One job trains both runs; each run then takes its own files out of that job's."""
+    changes = {"train_offline_agent": {"side_by_side": True, "td3_bc": {"precision": "fp32"}}}
+    expected = {"train_side_by_side": 1, "train_offline_agent": 2, "evaluate": 2, "tables": 1}
+    assert planned(own, changes=changes) == expected
+    changes["train_offline_agent"]["side_by_side"] = False
+    run = snakemake(own, changes=changes)
+    assert run.returncode == 0, run.stdout + run.stderr
+    alone = load_file(own / RUN / "policy.safetensors")
+    card = json.loads((own / RUN / "card.json").read_text())
+    changes["train_offline_agent"]["side_by_side"] = True
+    run = snakemake(own, changes=changes)
+    assert run.returncode == 0, run.stdout + run.stderr
+    together = load_file(own / RUN / "policy.safetensors")
+    assert together.keys() == alone.keys()
+    for name, value in alone.items():
+        torch.testing.assert_close(together[name], value, rtol=1e-4, atol=1e-5, msg=name)
+    found = json.loads((own / RUN / "card.json").read_text())
+    assert found["side_by_side"] == 2
+    assert found["metrics"].keys() == card["metrics"].keys()
+    assert found["metrics"]["critic"] == pytest.approx(card["metrics"]["critic"], rel=1e-3)
+    for name in ("transitions_real", "transitions_generated", "agent_variant", "precision"):
+        assert found[name] == card[name]
+    table = pd.read_csv(own / TABLE)
+    assert set(table[table.agent == "td3_bc"].updates) == {50}
+    assert planned(own, changes=changes) == {}
 
 
 @pytest.mark.parametrize(

@@ -91,9 +91,10 @@ class BatchSource:
         normalise: bool,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.domain, self.table, self.names, self.goals = domain, table, names, goals
+        self.domain, self.names, self.goals = domain, names, goals
+        self.real, self.generated = table.real, table.generated
         self.device = torch.device(device)
-        self.rows = table.rows.to(self.device)
+        self.rows, self.row_goals = table.rows.to(self.device), table.goals.to(self.device)
         width = domain.slots.observation_dim
         inputs = width + len(domain.agent_goal_columns)
         self.mean = torch.zeros(inputs, device=self.device)
@@ -111,15 +112,15 @@ class BatchSource:
     def block(self, number: int, sizes: list[int]) -> Iterator[Batch]:
         """Batches of the given sizes for block `number`; drawn and labelled in one go."""
         generator = torch_generator(*self.names, "rows", number)
-        chosen = torch.randint(len(self.rows), (sum(sizes),), generator=generator)
+        chosen = torch.randint(len(self.rows), (sum(sizes),), generator=generator).to(self.device)
         if self.goals == "batch":
             drawn = self.domain.sample_goals(
                 len(chosen), numpy_generator(*self.names, "goals", number)
             )
             goal = torch.from_numpy(drawn.astype(np.float32)).to(self.device)
         else:
-            goal = self.table.goals[chosen].to(self.device)
-        row = self.rows.index_select(0, chosen.to(self.device))
+            goal = self.row_goals.index_select(0, chosen)
+        row = self.rows.index_select(0, chosen)
         width, action_dim = self.domain.slots.observation_dim, self.domain.slots.action_dim
         observation, action, next_observation = row.split([width, action_dim, width], dim=1)
         reward = self.domain.reward(next_observation, goal)

@@ -12,6 +12,7 @@ precisions, and the last layer's output is fp32, because values of -50 have step
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -42,7 +43,7 @@ class _Evaluate(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, parameters: Tensor, network: StackedMlp) -> Tensor:
         ctx.network = network
-        ctx.shared = inputs.dim() == 2
+        ctx.shared = network.shares(inputs)
         ctx.input_dtype = inputs.dtype
         output, ctx.activations = network._evaluate(inputs, keep=True)
         return output
@@ -53,7 +54,7 @@ class _Evaluate(torch.autograd.Function):
         to_input, to_parameters, _ = ctx.needs_input_grad
         found = ctx.network._differentiate(gradient, ctx.activations, to_parameters, to_input)
         if found is not None:
-            found = found.sum(dim=0, dtype=ctx.input_dtype) if ctx.shared else found.float()
+            found = found.sum(dim=-3, dtype=ctx.input_dtype) if ctx.shared else found.float()
         return found, None, None
 
 
@@ -63,6 +64,10 @@ class StackedMlp:
     ReLU hidden layers, linear output. `sizes` lists the widths from input to output. Parameters
     start as `torch.nn.Linear`'s do, U(-1/√in, 1/√in), drawn on the CPU from `generator`, so that
     they do not depend on the device (None: zeros, for parameters that are loaded).
+
+    runs : None, or how many trainings share this network, each with its own heads, inputs and (in
+        `generator`) random stream: inputs, outputs and tensors of the state then have one more
+        dimension in front.
 
     parameters : the fp32 masters of all heads and layers, one flat tensor. Whoever changes it
         calls `refresh` afterwards.
@@ -75,20 +80,24 @@ class StackedMlp:
         heads: int,
         sizes: tuple[int, ...],
         *,
-        generator: torch.Generator | None,
+        generator: torch.Generator | Sequence[torch.Generator] | None,
         precision: Precision = "auto",
         device: torch.device | str = "cpu",
+        runs: int | None = None,
     ) -> None:
         self.heads, self.sizes, self.precision = heads, tuple(sizes), precision
+        self.runs, self._stack = runs, heads * (runs or 1)
         self.device = torch.device(device)
         self.dtype = resolve_precision(precision, device)
         # One head at a time is as fast as a batched product on a CPU, and has the fused ReLU.
         self._per_head = self.device.type == "cpu" and self.dtype == torch.bfloat16
         start = torch.zeros(self._length())
-        for weight, bias in self._views(start) if generator is not None else []:
+        generators = [generator] if isinstance(generator, torch.Generator) else generator or []
+        for weight, bias in self._views(start):
             bound = 1 / math.sqrt(weight.shape[-1])
             for piece in (weight, bias):
-                piece.copy_(torch.rand(piece.shape, generator=generator).mul_(2).sub_(1) * bound)
+                for own, stream in zip(piece.split(heads), generators, strict=False):
+                    own.copy_(torch.rand(own.shape, generator=stream).mul_(2).sub_(1) * bound)
         self.parameters = start.to(self.device).requires_grad_()
         self.gradient = torch.zeros_like(start, device=self.device)
         self._gradient_is_empty = True
@@ -108,6 +117,7 @@ class StackedMlp:
     def __call__(self, inputs: Tensor, *, frozen: bool = False) -> Tensor:
         """fp32 outputs [heads, batch, out] of inputs [batch, in] or [heads, batch, in].
 
+        With `runs`, [runs, heads, batch, out] of [runs, batch, in] or [runs, heads, batch, in].
         Gradients flow to the inputs if these require them, and to `gradient` unless `frozen`.
         The parameters must not change between this call and its backward pass.
         """
@@ -116,6 +126,15 @@ class StackedMlp:
         parameters = self.parameters.detach() if frozen else self.parameters
         output: Tensor = _Evaluate.apply(inputs, parameters, self)
         return output
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The dimension in front of all tensors: the runs, or none."""
+        return () if self.runs is None else (self.runs,)
+
+    def shares(self, inputs: Tensor) -> bool:
+        """Whether all heads (of a run) see the same inputs."""
+        return inputs.dim() == (2 if self.runs is None else 3)
 
     def refresh(self) -> None:
         """Bring the low-precision shadow up to date with `parameters`."""
@@ -144,7 +163,12 @@ class StackedMlp:
     def copy(self) -> StackedMlp:
         """A network of its own with the same parameters (a target, an average)."""
         network = StackedMlp(
-            self.heads, self.sizes, generator=None, precision=self.precision, device=self.device
+            self.heads,
+            self.sizes,
+            generator=None,
+            precision=self.precision,
+            device=self.device,
+            runs=self.runs,
         )
         network.move_towards(self, 1.0)
         return network
@@ -157,7 +181,7 @@ class StackedMlp:
     def state(self) -> dict[str, Tensor]:
         """Copies of the fp32 weights [heads, out, in] and biases [heads, out], by layer."""
         return {
-            f"{number}.{name}": piece.clone()
+            f"{number}.{name}": self._by_run(piece).clone()
             for number, layer in enumerate(self._master)
             for name, piece in zip(("weight", "bias"), layer, strict=True)
         }
@@ -175,7 +199,7 @@ class StackedMlp:
             )
         for number, layer in enumerate(self._master):
             for name, piece in zip(("weight", "bias"), layer, strict=True):
-                piece.copy_(state[f"{number}.{name}"])
+                self._by_run(piece).copy_(state[f"{number}.{name}"])
         self.refresh()
 
     @classmethod
@@ -196,7 +220,7 @@ class StackedMlp:
 
     def _length(self) -> int:
         pieces = [
-            self.heads * outputs * width
+            self._stack * outputs * width
             for inputs, outputs in zip(self.sizes, self.sizes[1:], strict=False)
             for width in (inputs, 1)
         ]
@@ -206,7 +230,7 @@ class StackedMlp:
         layers, start = [], 0
         for inputs, outputs in zip(self.sizes, self.sizes[1:], strict=False):
             pieces = []
-            for shape in ((self.heads, outputs, inputs), (self.heads, outputs)):
+            for shape in ((self._stack, outputs, inputs), (self._stack, outputs)):
                 pieces.append(flat[start : start + math.prod(shape)].view(shape))
                 start += -(-math.prod(shape) // ALIGNMENT) * ALIGNMENT
             layers.append((pieces[0], pieces[1]))
@@ -217,14 +241,22 @@ class StackedMlp:
         if not self._per_head:
             return [layers]
         return [
-            [(weight[head], bias[head]) for weight, bias in layers] for head in range(self.heads)
+            [(weight[head], bias[head]) for weight, bias in layers] for head in range(self._stack)
         ]
+
+    def _by_run(self, stacked: Tensor) -> Tensor:
+        """[runs x heads, ..] as [runs, heads, ..] where there are runs."""
+        return stacked if self.runs is None else stacked.unflatten(0, (self.runs, self.heads))
 
     def _evaluate(self, inputs: Tensor, keep: bool) -> tuple[Tensor, list[list[Tensor]]]:
         x = inputs.detach().to(self.dtype)
-        if x.dim() == 2 and not self._per_head:
-            x = x.expand(self.heads, *x.shape)
-        starts = [x] if not self._per_head else ([x] * self.heads if x.dim() == 2 else list(x))
+        if self._per_head:
+            rows = x.reshape(-1, *x.shape[-2:])
+            starts = [rows[head * len(rows) // self._stack] for head in range(self._stack)]
+        else:
+            if self.shares(x):
+                x = x.unsqueeze(-3).expand(*x.shape[:-2], self.heads, *x.shape[-2:])
+            starts = [x.reshape(-1, *x.shape[-2:])]
         outputs, activations = [], []
         for x, layers, master in zip(starts, self._shadow_layers, self._master_layers, strict=True):
             kept = []
@@ -233,7 +265,8 @@ class StackedMlp:
                 x = linear_relu(x, weight, bias)
             outputs.append(linear_fp32(x, *master[-1], self._converted))
             activations.append([*kept, x])
-        return (torch.stack(outputs) if self._per_head else outputs[0]), activations
+        stacked = torch.stack(outputs) if self._per_head else outputs[0]
+        return self._by_run(stacked), activations
 
     def _differentiate(
         self,
@@ -242,7 +275,7 @@ class StackedMlp:
         to_parameters: bool,
         to_input: bool,
     ) -> Tensor | None:
-        gradient = gradient.to(self.dtype)
+        gradient = gradient.to(self.dtype).reshape(-1, *gradient.shape[-2:])
         parts = list(gradient) if self._per_head else [gradient]
         found = [
             backward(part, kept, layers, written if to_parameters else None, to_input)
@@ -255,4 +288,4 @@ class StackedMlp:
         inputs = [part for part in found if part is not None]
         if not inputs:
             return None
-        return torch.stack(inputs) if self._per_head else inputs[0]
+        return self._by_run(torch.stack(inputs) if self._per_head else inputs[0])

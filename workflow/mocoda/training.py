@@ -23,7 +23,8 @@ class Learner(Protocol):
     """What the loop trains."""
 
     def update(self, batch: Any) -> Any:
-        """One gradient step; returns a frozen dataclass of 0-d tensors."""
+        """One gradient step; returns a frozen dataclass of 0-d tensors, or of tensors [runs] of
+        several runs side by side."""
 
     def state(self) -> dict[str, torch.Tensor]: ...
 
@@ -55,6 +56,16 @@ def rows_not_finite(batch: Any) -> str:
     return "; ".join(faults) or "all its rows are finite"
 
 
+def metric_names(losses: Any) -> list[str]:
+    """The fields of a learner's losses; of several runs, each with the number of the run."""
+    shapes = {field.name: getattr(losses, field.name).shape for field in fields(losses)}
+    return [
+        f"{name} of run {run}" if shape else name
+        for name, shape in shapes.items()
+        for run in range(shape.numel())
+    ]
+
+
 def finite_state(
     learner: Learner, done: int, checkpoint: Checkpoint | None
 ) -> dict[str, torch.Tensor]:
@@ -70,7 +81,8 @@ def finite_state(
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training ended: updates done, and the mean of each metric per block."""
+    """Where training ended: updates done, and the mean of each metric per block, by the names of
+    `metric_names`."""
 
     updates: int
     metrics: dict[str, list[float]]
@@ -114,13 +126,13 @@ def train(
     while done < updates:
         batches = list(blocks(done // block_updates))[: updates - done]
         losses = [learner.update(batch) for batch in batches]
-        names = [field.name for field in fields(losses[0])]
+        names = metric_names(losses[0])
         values = torch.stack(
             [
-                torch.stack([getattr(loss, name).detach().float() for name in names])
+                torch.stack([getattr(loss, f.name).detach().float() for f in fields(loss)])
                 for loss in losses
             ]
-        )
+        ).flatten(1)
         if not torch.isfinite(values).all():
             step, term = (~torch.isfinite(values)).nonzero()[0].tolist()
             raise NotFiniteError(

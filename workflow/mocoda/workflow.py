@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mocoda import side_by_side
 from mocoda.artifacts import canonical_json
 from mocoda.augmentation import AUGMENTATION
 from mocoda.code_version import code_version, module_file
@@ -58,10 +59,12 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
             if "dynamics" not in variant.needs:
                 del whole["deviation_divisor"]
             found = {"sampling": whole, "augmentation": own[wildcards.augmentation]}
-    elif stage == "train_offline_agent":
+    elif stage in ("train_offline_agent", "train_side_by_side"):
         whole = settings.train_offline_agent.model_dump(mode="json")
         agents = {name: whole.pop(name) for name in list(whole) if isinstance(whole[name], dict)}
         found = {"training": whole, "agent": agents[wildcards.agent]}
+        if stage == "train_side_by_side":
+            found["runs"] = side_by_side.runs(settings)
     elif stage in ("tables", "figures", "validity"):
         tables = settings.tables.model_dump(mode="json")
         found = {
@@ -111,12 +114,11 @@ def stage_code(config: Config, stage: str, wildcards: Any) -> str:
         names.append(f"mocoda.dynamics.{wildcards.dynamics}")
     if stage == "rebalance":
         names.append(f"mocoda.rebalance.{distribution_of(wildcards).rebalance}")
-    if stage in ("train_offline_agent", "evaluate"):
+    if stage in ("train_offline_agent", "train_side_by_side", "evaluate"):
         names.append(f"mocoda.agents.{wildcards.agent}")
     if stage in ("tables", "figures", "mask_tables"):
         names = [f"mocoda.stages.{stage}"]
-    film = f"mocoda.domains.{wildcards.domain}.film"
-    if stage == "film" and module_file(film) is not None:
+    if stage == "film" and module_file(film := f"{names[1]}.film") is not None:
         names.append(film)
     return code_version(*names)
 

@@ -13,6 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
+from mocoda.agents.noise import Seeds
 from mocoda.networks import Precision
 
 
@@ -23,6 +24,9 @@ class Batch:
     input, next_input : [b, in], observation and goal columns, normalised by the caller.
     action : [b, act] in [-1, 1]; reward : [b].
     not_terminated : [b], 0 where the episode ended by success and the return stops, else 1.
+
+    An agent of several runs takes a batch for each: all tensors have one more dimension in front.
+    Update steps index from the last dimension, so that they read the same for both.
     """
 
     input: Tensor
@@ -109,7 +113,8 @@ class Agent(Policy, Protocol):
         """Rows that update number `update` (from 0) wants."""
 
     def update(self, batch: Batch) -> Any:
-        """One step; returns a frozen dataclass of 0-d tensors, whose fields are the metrics.
+        """One step; returns a frozen dataclass of 0-d tensors, whose fields are the metrics; of
+        several runs, tensors [runs].
 
         Nothing is checked here: whoever logs the metrics refuses those that are not finite.
         """
@@ -121,22 +126,23 @@ class Agent(Policy, Protocol):
         """Take over what `state` of an agent with the same settings returned."""
 
     def policy_tensors(self) -> dict[str, Tensor]:
-        """Copies of what is needed to act, and no more."""
+        """Copies of what is needed to act, and no more; of several runs, stacked."""
 
 
 @dataclass(frozen=True)
 class AgentVariant:
     """A line of `AGENTS`.
 
-    make : (settings, input_dim, action_dim, total_updates, seed, device) -> Agent, where
-        `total_updates` counts the updates of the policy or critic.
+    make : (settings, input_dim, action_dim, total_updates, seeds, device) -> Agent, where
+        `total_updates` counts the updates of the policy or critic. A list of seeds makes an agent
+        that trains a run for each of them side by side, each as it would train alone.
     policy_from_tensors : (policy_tensors, settings, device) -> Policy.
     description : which algorithm this is, in the configuration's words.
     describe : settings -> which variant of it runs, in the tables' words.
     """
 
     settings: type[AgentSettings]
-    make: Callable[[Any, int, int, int, int, torch.device | str], Agent]
+    make: Callable[[Any, int, int, int, Seeds, torch.device | str], Agent]
     policy_from_tensors: Callable[[dict[str, Tensor], Any, torch.device | str], Policy]
     description: str
     describe: Callable[[Any], str]
@@ -159,6 +165,11 @@ def decayed_share(update: int, total_updates: int, decay_start: float) -> float:
     if update <= start:
         return 1.0
     return max(0.0, (total_updates - update) / (total_updates - start))
+
+
+def mean_squared_error(found: Tensor, expected: Tensor, dims: int = 1) -> Tensor:
+    """Mean of (found - expected)² over the last `dims` dimensions."""
+    return (found - expected).square().mean(dim=tuple(range(-dims, 0)))
 
 
 def bellman_target(batch: Batch, next_value: Tensor, settings: AgentSettings) -> Tensor:

@@ -11,11 +11,11 @@ mixture density networks that is fitted first and then fixed:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
 from mocoda.agents import bcq_published
 from mocoda.agents.base import (
@@ -24,11 +24,13 @@ from mocoda.agents.base import (
     Policy,
     bellman_target,
     decayed_share,
+    mean_squared_error,
     with_prefix,
     without_prefix,
 )
 from mocoda.agents.bcq_settings import BCQSettings
 from mocoda.agents.mixture_density import MixtureDensity
+from mocoda.agents.noise import Noise, Seeds, runs_of, starts
 from mocoda.networks import StackedMlp
 from mocoda.optimiser import Adam
 from mocoda.seeding import torch_generator
@@ -38,7 +40,8 @@ CACHED_PAIRS = 2048
 
 @dataclass(frozen=True)
 class BCQLosses:
-    """0-d tensors; 0 before the phase that they belong to, then those of its latest step.
+    """0-d tensors, [runs] of several; 0 before the phase that they belong to, then those of its
+    latest step.
 
     behaviour : negative log-likelihood of the actions in nats, mean over members and rows.
     critic : mean squared Bellman error; mean_q : mean of Q at the batch's actions.
@@ -50,14 +53,14 @@ class BCQLosses:
 
 
 def proposal_values(critic: StackedMlp, inputs: Tensor, proposals: Tensor) -> Tensor:
-    """Q [n, k] of inputs [n, in] and proposals [n, k, act], without gradients."""
-    rows, count, _ = proposals.shape
-    repeated = inputs.unsqueeze(1).expand(rows, count, inputs.shape[1])
-    pairs = torch.cat((repeated, proposals), dim=2).view(rows * count, -1)
-    if not pairs.is_cpu:
-        return critic(pairs).view(rows, count)
-    # A few rows at a time stay in the processor's cache, which all at once do not.
-    return torch.cat([critic(part)[0] for part in pairs.split(CACHED_PAIRS)]).view(rows, count)
+    """Q [n, k] of inputs [n, in] and proposals [n, k, act], without gradients; of several runs,
+    all with the runs in front."""
+    repeated = inputs.unsqueeze(-2).expand(*proposals.shape[:-1], -1)
+    pairs = torch.cat((repeated, proposals), dim=-1).flatten(-3, -2)
+    # A few rows at a time stay in a processor's cache, which all at once do not.
+    parts = pairs.split(CACHED_PAIRS, dim=-2) if pairs.is_cpu else (pairs,)
+    values = torch.cat([critic(part)[..., 0, :, 0] for part in parts], dim=-1)
+    return values.unflatten(-1, proposals.shape[-3:-1])
 
 
 class BCQPolicy:
@@ -108,36 +111,32 @@ class BCQ:
         input_dim: int,
         action_dim: int,
         total_updates: int,
-        seed: int,
+        seeds: Seeds,
         device: torch.device | str = "cpu",
     ) -> None:
         self.settings, self.total_updates = settings, total_updates
         self.updates = 0
-        start = torch_generator("bcq", "parameters", seed)
-        self.noise = torch_generator("bcq", "noise", seed, device=device)
+        self.noise = Noise("bcq", seeds, device)
+        network = partial(
+            StackedMlp,
+            generator=starts("bcq", seeds),
+            precision=settings.precision,
+            device=device,
+            runs=runs_of(seeds),
+        )
         outputs = MixtureDensity.output_dim(settings.behaviour_components, action_dim)
-        network = StackedMlp(
-            settings.behaviour_members,
-            (input_dim, *settings.behaviour_hidden_sizes, outputs),
-            generator=start,
-            precision=settings.precision,
-            device=device,
+        behaviour = network(
+            settings.behaviour_members, (input_dim, *settings.behaviour_hidden_sizes, outputs)
         )
-        self.behaviour = MixtureDensity(network, action_dim)
-        self.critic = StackedMlp(
-            1,
-            (input_dim + action_dim, *settings.hidden_sizes, 1),
-            generator=start,
-            precision=settings.precision,
-            device=device,
-        )
+        self.behaviour = MixtureDensity(behaviour, action_dim)
+        self.critic = network(1, (input_dim + action_dim, *settings.hidden_sizes, 1))
         self.target_critic = self.critic.copy()
         # What judges the proposals when acting: the critic, or the moving average of it.
         self.acting = self.critic.copy() if settings.policy_average else self.critic
         self.policy = BCQPolicy(self.acting, self.behaviour, settings.proposals)
-        self.behaviour_adam = Adam(network, settings.behaviour_learning_rate)
+        self.behaviour_adam = Adam(behaviour, settings.behaviour_learning_rate)
         self.critic_adam = Adam(self.critic, settings.critic_learning_rate)
-        self._losses = torch.zeros(3, device=device)
+        self._losses = torch.zeros(3, *self.critic.lead, device=device)
 
     @property
     def planned_updates(self) -> int:
@@ -159,7 +158,7 @@ class BCQ:
 
     def _update_behaviour(self, batch: Batch) -> None:
         loss = self.behaviour.negative_log_likelihood(batch.input, batch.action)
-        loss.backward()
+        loss.sum().backward()
         self.behaviour_adam.step()
         zero = torch.zeros_like(loss.detach())
         self._losses = torch.stack((loss.detach() / self.settings.behaviour_members, zero, zero))
@@ -168,9 +167,9 @@ class BCQ:
         settings = self.settings
         with torch.no_grad():
             target = self.critic_target(batch)
-        q = self.critic(torch.cat((batch.input, batch.action), dim=1))[0, :, 0]
-        loss = mse_loss(q, target)
-        loss.backward()
+        q = self.critic(torch.cat((batch.input, batch.action), dim=-1))[..., 0, :, 0]
+        loss = mean_squared_error(q, target)
+        loss.sum().backward()
         share = decayed_share(
             self.updates - settings.behaviour_updates,
             self.total_updates,
@@ -180,19 +179,16 @@ class BCQ:
         self.target_critic.move_towards(self.critic, settings.polyak_rate)
         if self.acting is not self.critic:
             self.acting.move_towards(self.critic, settings.policy_average)
-        self._losses = torch.stack((self._losses[0], loss.detach(), q.detach().mean()))
+        self._losses = torch.stack((self._losses[0], loss.detach(), q.detach().mean(dim=-1)))
 
     def critic_target(self, batch: Batch) -> Tensor:
         """Clipped target with the best of the proposals by the target critic: [b]."""
-        rows, count = len(batch.reward), self.settings.proposals
-        device = batch.reward.device
-        uniform = torch.rand(rows, count, generator=self.noise, device=device)
-        normal = torch.randn(
-            rows, count, self.behaviour.action_dim, generator=self.noise, device=device
-        )
+        shape = (batch.reward.shape[-1], self.settings.proposals)
+        uniform = self.noise.uniform(*shape)
+        normal = self.noise.normal(*shape, self.behaviour.action_dim)
         proposals = self.behaviour.sample(batch.next_input, uniform, normal)
         next_q = proposal_values(self.target_critic, batch.next_input, proposals)
-        return bellman_target(batch, next_q.amax(dim=1), self.settings)
+        return bellman_target(batch, next_q.amax(dim=-1), self.settings)
 
     def act(self, inputs: Tensor) -> Tensor:
         """Actions [n, act] in [-1, 1] for inputs [n, in]."""
@@ -216,7 +212,7 @@ class BCQ:
     def state(self) -> dict[str, Tensor]:
         state = {
             "updates": torch.tensor(self.updates),
-            "noise": self.noise.get_state(),
+            "noise": self.noise.state(),
             "losses": self._losses.clone(),
         }
         for name, part in self._parts().items():
@@ -227,7 +223,7 @@ class BCQ:
         for name, part in self._parts().items():
             part.load_state(without_prefix(name, state))
         self.updates = int(state["updates"])
-        self.noise.set_state(state["noise"].cpu())
+        self.noise.load_state(state["noise"])
         self._losses = state["losses"].to(self._losses.device, copy=True)
 
 

@@ -22,6 +22,8 @@ from torch.nn.functional import mse_loss
 
 from mocoda.agents.base import Batch, bellman_target, decayed_share, with_prefix, without_prefix
 from mocoda.agents.bcq_settings import BCQSettings
+from mocoda.agents.noise import Seeds, starts
+from mocoda.errors import UserError
 from mocoda.networks import StackedMlp
 from mocoda.optimiser import Adam
 from mocoda.seeding import torch_generator
@@ -118,13 +120,20 @@ class PublishedBCQ:
         input_dim: int,
         action_dim: int,
         total_updates: int,
-        seed: int,
+        seeds: Seeds,
         device: torch.device | str = "cpu",
     ) -> None:
+        if not isinstance(seeds, int):
+            raise UserError(
+                "train_offline_agent.bcq, form published",
+                expected="one run a job",
+                found=f"{len(seeds)} runs side by side",
+                remedy="Set train_offline_agent.side_by_side to false, or form to mocoda.",
+            )
         self.settings, self.total_updates, self.device = settings, total_updates, device
         self.updates, self.latent_dim = 0, 2 * action_dim  # published
-        start = torch_generator("bcq_published", "parameters", seed)
-        self.noise = torch_generator("bcq_published", "noise", seed, device=device)
+        start = starts("bcq_published", seeds)
+        self.noise = torch_generator("bcq_published", "noise", seeds, device=device)
         network = partial(StackedMlp, generator=start, precision=settings.precision, device=device)
         pair, vae, hidden = input_dim + action_dim, settings.vae_hidden_sizes, settings.hidden_sizes
         self.encoder = network(1, (pair, *vae, 2 * self.latent_dim))

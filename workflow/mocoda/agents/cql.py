@@ -22,9 +22,8 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
-from mocoda.agents.base import Batch, describe_learning
+from mocoda.agents.base import Batch, describe_learning, mean_squared_error
 from mocoda.agents.sac import (
     SAC,
     SACLosses,
@@ -108,54 +107,55 @@ class CQL(SAC):
         else:
             q, conservative = self.distance_term(batch)
             weight = self.settings.conservative_weight
-        bellman_error = 2 * mse_loss(q, target.expand_as(q))
+        bellman_error = mean_squared_error(q, target.unsqueeze(-2)).sum(dim=-1)
         return bellman_error + weight * conservative, {
             "critic": bellman_error.detach(),
-            "mean_q": q.detach().mean(),
+            "mean_q": q.detach().mean(dim=(-2, -1)),
             "conservative": conservative.detach(),
         }
 
     def distance_term(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Q of the batch [critics, b], and MoCoDA's |mean Q(random) - low| + |mean Q - high|."""
-        critics, rows = self.critics.heads, len(batch.input)
-        actions = torch.cat(
-            (batch.action.expand(critics, -1, -1), self.random_actions(critics, rows)), dim=1
-        )
-        inputs = torch.cat((batch.input, batch.input)).expand(critics, -1, -1)
+        rows = batch.input.shape[-2]
+        random = self.random_actions(self.critics.heads, rows)
+        action = batch.action.unsqueeze(-3).expand_as(random)
+        inputs = batch.input.unsqueeze(-3).expand(*random.shape[:-1], -1)
         # The batch's actions and the random ones in one product.
-        q = self.critics(torch.cat((inputs, actions), dim=2)).squeeze(-1)
-        q_data, q_random = q.split(rows, dim=1)
+        pairs = torch.cat(
+            (torch.cat((inputs, action), -1), torch.cat((inputs, random), -1)), dim=-2
+        )
+        q_data, q_random = self.critics(pairs).squeeze(-1).split(rows, dim=-1)
         low, high = self.settings.target_low, self.settings.target_high
-        return q_data, (q_random.mean() - low).abs() + (q_data.mean() - high).abs()
+        mean_data, mean_random = q_data.mean(dim=(-2, -1)), q_random.mean(dim=(-2, -1))
+        return q_data, (mean_random - low).abs() + (mean_data - high).abs()
 
     def logsumexp_term(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Q of the batch [critics, b], and sum_i mean [log ∫ exp Q_i(s, a') da' - Q_i(s, a)]."""
         actions, log_density = self.proposals(batch)
-        count, rows = log_density.shape
-        inputs = batch.input.expand(1 + count, -1, -1)
-        actions = torch.cat((batch.action.unsqueeze(0), actions))
-        pairs = torch.cat((inputs, actions), dim=2).flatten(0, 1)
-        q = self.critics(pairs).view(-1, 1 + count, rows)
-        q_data = q[:, 0]
-        integral = (q[:, 1:] - log_density).logsumexp(dim=1) - math.log(count)
-        return q_data, (integral - q_data).mean(dim=1).sum()
+        count, rows = log_density.shape[-2:]
+        actions = torch.cat((batch.action.unsqueeze(-3), actions), dim=-3)
+        inputs = batch.input.unsqueeze(-3).expand(*actions.shape[:-1], -1)
+        pairs = torch.cat((inputs, actions), dim=-1).flatten(-3, -2)
+        q = self.critics(pairs).squeeze(-1).unflatten(-1, (1 + count, rows))
+        q_data = q[..., 0, :]
+        integral = (q[..., 1:, :] - log_density.unsqueeze(-3)).logsumexp(dim=-2) - math.log(count)
+        return q_data, (integral - q_data).mean(dim=-1).sum(dim=-1)
 
     @torch.no_grad()
     def proposals(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Actions [3k, b, act] and the log densities [3k, b] of the distributions that they are
         from: k of the uniform one, k of π(s), k of π(s'), in this order."""
-        count, rows = self.settings.sampled_actions, len(batch.input)
+        count, rows = self.settings.sampled_actions, batch.input.shape[-2]
         uniform = self.random_actions(count, rows)
         log_uniform = torch.full_like(uniform[..., 0], -self.action_dim * math.log(2))
-        outputs = self.actor(torch.cat((batch.input, batch.next_input)))[0].view(2, 1, rows, -1)
-        drawn, log_drawn = self.sample_actions(outputs.expand(2, count, rows, -1))
+        outputs = self.actor(torch.cat((batch.input, batch.next_input), dim=-2))[..., 0, :, :]
+        each = outputs.unflatten(-2, (2, 1, rows)).expand(*self.actor.lead, 2, count, rows, -1)
+        drawn, log_drawn = self.sample_actions(each)
         return (
-            torch.cat((uniform, drawn.flatten(0, 1))),
-            torch.cat((log_uniform, log_drawn.flatten(0, 1))),
+            torch.cat((uniform, drawn.flatten(-4, -3)), dim=-3),
+            torch.cat((log_uniform, log_drawn.flatten(-3, -2)), dim=-2),
         )
 
     def random_actions(self, *shape: int) -> Tensor:
-        """Uniform in [-1, 1]: [*shape, act]."""
-        device = self.critics.device
-        uniform = torch.rand(*shape, self.action_dim, generator=self.noise, device=device)
-        return uniform.mul_(2).sub_(1)
+        """Uniform in [-1, 1]: [*shape, act], or [runs, *shape, act]."""
+        return self.noise.uniform(*shape, self.action_dim).mul_(2).sub_(1)

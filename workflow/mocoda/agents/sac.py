@@ -12,12 +12,12 @@ As in the other agents, and not published: y is clipped in both forms, and netwo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
 from mocoda.agents import squashed_gaussian
 from mocoda.agents.base import (
@@ -26,13 +26,14 @@ from mocoda.agents.base import (
     bellman_target,
     decayed_share,
     describe_learning,
+    mean_squared_error,
     with_prefix,
     without_prefix,
 )
+from mocoda.agents.noise import Noise, Seeds, runs_of, starts
 from mocoda.agents.temperature import Temperature
 from mocoda.networks import StackedMlp
 from mocoda.optimiser import Adam
-from mocoda.seeding import torch_generator
 
 
 class SACSettings(AgentSettings):
@@ -82,7 +83,7 @@ def describe(settings: SACSettings) -> str:
 
 @dataclass(frozen=True)
 class SACLosses:
-    """0-d tensors, all of this update.
+    """0-d tensors, [runs] of several, all of this update.
 
     critic : sum over both critics of the mean squared Bellman error.
     mean_q : mean of both critics at the batch's actions.
@@ -129,34 +130,28 @@ class SAC:
         input_dim: int,
         action_dim: int,
         total_updates: int,
-        seed: int,
+        seeds: Seeds,
         device: torch.device | str = "cpu",
     ) -> None:
         self.settings, self.total_updates = settings, total_updates
         self.updates, self.action_dim = 0, action_dim
-        start = torch_generator(self.name, "parameters", seed)
-        self.noise = torch_generator(self.name, "noise", seed, device=device)
-        hidden, precision = settings.hidden_sizes, settings.precision
-        self.actor = StackedMlp(
-            1,
-            (input_dim, *hidden, 2 * action_dim),
-            generator=start,
-            precision=precision,
+        runs = runs_of(seeds)
+        self.noise = Noise(self.name, seeds, device)
+        network = partial(
+            StackedMlp,
+            generator=starts(self.name, seeds),
+            precision=settings.precision,
             device=device,
+            runs=runs,
         )
-        self.critics = StackedMlp(
-            2,
-            (input_dim + action_dim, *hidden, 1),
-            generator=start,
-            precision=precision,
-            device=device,
-        )
+        self.actor = network(1, (input_dim, *settings.hidden_sizes, 2 * action_dim))
+        self.critics = network(2, (input_dim + action_dim, *settings.hidden_sizes, 1))
         self.target_critics = self.critics.copy()
         # What acts: the actor itself, or the moving average of it.
         self.acting = self.actor.copy() if settings.policy_average else self.actor
         self.actor_adam = Adam(self.actor, settings.actor_learning_rate)
         self.critic_adam = Adam(self.critics, settings.critic_learning_rate)
-        self.temperature = Temperature(settings.temperature, -float(action_dim), device)
+        self.temperature = Temperature(settings.temperature, -float(action_dim), device, runs)
 
     @property
     def planned_updates(self) -> int:
@@ -172,11 +167,11 @@ class SAC:
         with torch.no_grad():
             target = self.critic_target(batch)
         critic_objective, metrics = self.critic_loss(batch, target)
-        critic_objective.backward()
+        critic_objective.sum().backward()
         self.critic_adam.step(settings.critic_learning_rate * share)
 
         actor_loss, log_density = self.actor_loss(batch)
-        actor_loss.backward()
+        actor_loss.sum().backward()
         self.actor_adam.step(settings.actor_learning_rate * share)
         if settings.form == "published":
             self.temperature.step(log_density, settings.temperature_learning_rate * share)
@@ -187,39 +182,41 @@ class SAC:
         self.updates += 1
         return self.losses(
             actor=actor_loss.detach(),
-            entropy=-log_density.detach().mean(),
+            entropy=-log_density.detach().mean(dim=-1),
             temperature=alpha,
             **metrics,
         )
 
     def sample_actions(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Actions [.., act] and log densities [..] from the actor's outputs [.., 2 act]."""
-        shape = (*outputs.shape[:-1], self.action_dim)
-        normal = torch.randn(shape, generator=self.noise, device=outputs.device)
-        return squashed_gaussian.sample(outputs, normal)
+        shape = outputs.shape[len(self.actor.lead) : -1]
+        return squashed_gaussian.sample(outputs, self.noise.normal(*shape, self.action_dim))
 
     def critic_target(self, batch: Batch) -> Tensor:
         """Clipped soft double-Q target, with actions of the current policy: [b]."""
-        next_action, log_density = self.sample_actions(self.actor(batch.next_input)[0])
-        next_q = self.target_critics(torch.cat((batch.next_input, next_action), dim=1))
-        next_value = self.next_value(next_q.squeeze(-1).amin(dim=0), log_density)
+        outputs = self.actor(batch.next_input)[..., 0, :, :]
+        next_action, log_density = self.sample_actions(outputs)
+        next_q = self.target_critics(torch.cat((batch.next_input, next_action), dim=-1))
+        next_value = self.next_value(next_q.squeeze(-1).amin(dim=-2), log_density)
         return bellman_target(batch, next_value, self.settings)
 
     def next_value(self, lower_q: Tensor, log_density: Tensor) -> Tensor:
         """Value [b] of a next state: the lower Q' of its action plus the price of its entropy."""
-        return lower_q - self.temperature.value * log_density
+        return lower_q - self.temperature.value.unsqueeze(-1) * log_density
 
     def critic_loss(self, batch: Batch, target: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """What the critics minimise, and those of the losses that are theirs, by name."""
-        q = self.critics(torch.cat((batch.input, batch.action), dim=1)).squeeze(-1)
-        bellman_error = 2 * mse_loss(q, target.expand_as(q))
-        return bellman_error, {"critic": bellman_error.detach(), "mean_q": q.detach().mean()}
+        q = self.critics(torch.cat((batch.input, batch.action), dim=-1)).squeeze(-1)
+        bellman_error = mean_squared_error(q, target.unsqueeze(-2)).sum(dim=-1)
+        mean_q = q.detach().mean(dim=(-2, -1))
+        return bellman_error, {"critic": bellman_error.detach(), "mean_q": mean_q}
 
     def actor_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """mean (α log π(a|s) - min(Q1, Q2)(s, a)), and log π(a|s) [b], for a drawn from π(s)."""
-        action, log_density = self.sample_actions(self.actor(batch.input)[0])
-        q = self.critics(torch.cat((batch.input, action), dim=1), frozen=True).squeeze(-1)
-        return (self.temperature.value * log_density - q.amin(dim=0)).mean(), log_density
+        action, log_density = self.sample_actions(self.actor(batch.input)[..., 0, :, :])
+        q = self.critics(torch.cat((batch.input, action), dim=-1), frozen=True).squeeze(-1)
+        price = self.temperature.value.unsqueeze(-1)
+        return (price * log_density - q.amin(dim=-2)).mean(dim=-1), log_density
 
     def act(self, inputs: Tensor) -> Tensor:
         """Actions [n, act] in [-1, 1] for inputs [n, in]."""
@@ -240,7 +237,7 @@ class SAC:
         return parts if self.acting is self.actor else parts | {"acting": self.acting}
 
     def state(self) -> dict[str, Tensor]:
-        state = {"updates": torch.tensor(self.updates), "noise": self.noise.get_state()}
+        state = {"updates": torch.tensor(self.updates), "noise": self.noise.state()}
         for name, part in self._parts().items():
             state |= with_prefix(name, part.state())
         return state
@@ -249,4 +246,4 @@ class SAC:
         for name, part in self._parts().items():
             part.load_state(without_prefix(name, state))
         self.updates = int(state["updates"])
-        self.noise.set_state(state["noise"].cpu())
+        self.noise.load_state(state["noise"])

@@ -8,12 +8,12 @@ weighs less as |Q| grows (to 50 here). Fujimoto and Gu (2021) minimise -λ Q1 + 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import mse_loss
 
 from mocoda.agents.base import (
     AgentSettings,
@@ -21,12 +21,13 @@ from mocoda.agents.base import (
     bellman_target,
     decayed_share,
     describe_learning,
+    mean_squared_error,
     with_prefix,
     without_prefix,
 )
+from mocoda.agents.noise import Noise, Seeds, runs_of, starts
 from mocoda.networks import StackedMlp
 from mocoda.optimiser import Adam
-from mocoda.seeding import torch_generator
 
 
 class TD3BCSettings(AgentSettings):
@@ -81,7 +82,7 @@ def describe(settings: TD3BCSettings) -> str:
 
 @dataclass(frozen=True)
 class TD3BCLosses:
-    """0-d tensors; the actor's are those of its latest step.
+    """0-d tensors, [runs] of several; the actor's are those of its latest step.
 
     critic : sum over both critics of the mean squared Bellman error.
     actor : the actor's whole objective; behaviour_error : MSE(π(s), action).
@@ -123,30 +124,27 @@ class TD3BC:
         input_dim: int,
         action_dim: int,
         total_updates: int,
-        seed: int,
+        seeds: Seeds,
         device: torch.device | str = "cpu",
     ) -> None:
         self.settings, self.total_updates = settings, total_updates
         self.updates = 0
-        start = torch_generator("td3_bc", "parameters", seed)
-        self.noise = torch_generator("td3_bc", "noise", seed, device=device)
-        hidden, precision = settings.hidden_sizes, settings.precision
-        self.actor = StackedMlp(
-            1, (input_dim, *hidden, action_dim), generator=start, precision=precision, device=device
-        )
-        self.critics = StackedMlp(
-            2,
-            (input_dim + action_dim, *hidden, 1),
-            generator=start,
-            precision=precision,
+        self.noise = Noise("td3_bc", seeds, device)
+        network = partial(
+            StackedMlp,
+            generator=starts("td3_bc", seeds),
+            precision=settings.precision,
             device=device,
+            runs=runs_of(seeds),
         )
+        self.actor = network(1, (input_dim, *settings.hidden_sizes, action_dim))
+        self.critics = network(2, (input_dim + action_dim, *settings.hidden_sizes, 1))
         self.target_actor, self.target_critics = self.actor.copy(), self.critics.copy()
         # What acts: the actor itself, or the moving average of it.
         self.acting = self.actor.copy() if settings.policy_average else self.actor
         self.actor_adam = Adam(self.actor, settings.actor_learning_rate)
         self.critic_adam = Adam(self.critics, settings.critic_learning_rate)
-        self._actor_losses = torch.zeros(2, device=device)
+        self._actor_losses = torch.zeros(2, *self.critics.lead, device=device)
 
     @property
     def planned_updates(self) -> int:
@@ -162,13 +160,13 @@ class TD3BC:
         with torch.no_grad():
             target = self.critic_target(batch)
         critic_loss, mean_q = self.critic_loss(batch, target)
-        critic_loss.backward()
+        critic_loss.sum().backward()
         self.critic_adam.step(settings.critic_learning_rate * share)
         self.updates += 1
 
         if self.updates % settings.policy_delay == 0:
             actor_loss, behaviour_error = self.actor_loss(batch)
-            actor_loss.backward()
+            actor_loss.sum().backward()
             self.actor_adam.step(settings.actor_learning_rate * share)
             self._actor_losses = torch.stack((actor_loss.detach(), behaviour_error.detach()))
             self.target_actor.move_towards(self.actor, settings.polyak_rate)
@@ -185,32 +183,33 @@ class TD3BC:
     def critic_target(self, batch: Batch) -> Tensor:
         """Clipped double-Q target with smoothing of the target policy (TD3, section 5): [b]."""
         settings = self.settings
-        next_action = self.target_actor(batch.next_input)[0].tanh_()
-        noise = torch.randn(next_action.shape, generator=self.noise, device=next_action.device)
+        next_action = self.target_actor(batch.next_input)[..., 0, :, :].tanh_()
+        noise = self.noise.normal(*next_action.shape[-2:])
         limit = settings.smoothing_clip
         next_action += noise.mul_(settings.smoothing_noise).clamp_(-limit, limit)
         next_action.clamp_(-1, 1)
-        next_q = self.target_critics(torch.cat((batch.next_input, next_action), dim=1))
-        return bellman_target(batch, next_q.squeeze(-1).amin(dim=0), settings)
+        next_q = self.target_critics(torch.cat((batch.next_input, next_action), dim=-1))
+        return bellman_target(batch, next_q.squeeze(-1).amin(dim=-2), settings)
 
     def critic_loss(self, batch: Batch, target: Tensor) -> tuple[Tensor, Tensor]:
         """Sum over both critics of the mean squared error, and the mean of Q."""
-        q = self.critics(torch.cat((batch.input, batch.action), dim=1)).squeeze(-1)
-        return 2 * mse_loss(q, target.expand_as(q)), q.mean()
+        q = self.critics(torch.cat((batch.input, batch.action), dim=-1)).squeeze(-1)
+        return mean_squared_error(q, target.unsqueeze(-2)).sum(dim=-1), q.mean(dim=(-2, -1))
 
     def actor_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The actor's objective (see `TD3BCSettings`) and MSE(π(s), action)."""
         settings = self.settings
-        action = self.actor(batch.input)[0].tanh()
-        behaviour_error = mse_loss(action, batch.action)
-        q = self.critics(torch.cat((batch.input, action), dim=1), frozen=True).squeeze(-1)
+        action = self.actor(batch.input)[..., 0, :, :].tanh()
+        behaviour_error = mean_squared_error(action, batch.action, dims=2)
+        q = self.critics(torch.cat((batch.input, action), dim=-1), frozen=True).squeeze(-1)
         if settings.form == "published":
-            scale = settings.alpha / q[0].detach().abs().mean()
-            return behaviour_error - scale * q[0].mean(), behaviour_error
-        value = torch.minimum(q[0], q[1])
-        gain = value.mean()
+            first = q[..., 0, :]
+            scale = settings.alpha / first.detach().abs().mean(dim=-1)
+            return behaviour_error - scale * first.mean(dim=-1), behaviour_error
+        value = q.amin(dim=-2)
+        gain = value.mean(dim=-1)
         if settings.normalize_q:
-            gain = gain / value.detach().abs().mean()
+            gain = gain / value.detach().abs().mean(dim=-1)
         return settings.behaviour_weight * behaviour_error - gain, behaviour_error
 
     def act(self, inputs: Tensor) -> Tensor:
@@ -234,7 +233,7 @@ class TD3BC:
     def state(self) -> dict[str, Tensor]:
         state = {
             "updates": torch.tensor(self.updates),
-            "noise": self.noise.get_state(),
+            "noise": self.noise.state(),
             "actor_losses": self._actor_losses.clone(),
         }
         for name, part in self._parts().items():
@@ -245,5 +244,5 @@ class TD3BC:
         for name, part in self._parts().items():
             part.load_state(without_prefix(name, state))
         self.updates = int(state["updates"])
-        self.noise.set_state(state["noise"].cpu())
+        self.noise.load_state(state["noise"])
         self._actor_losses = state["actor_losses"].to(self._actor_losses.device, copy=True)

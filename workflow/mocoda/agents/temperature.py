@@ -16,22 +16,29 @@ class Temperature:
     J(α) = -α mean(log π(a|s) + target entropy), so that α falls while the policy's entropy is
     above the target. The step is Adam's along log α, which keeps α positive (published code).
 
-    value : α as a 0-d tensor without gradient; before any step the start, to the last bit.
+    value : α as a tensor without gradient, 0-d, or [runs] of several runs; before any step the
+        start, to the last bit.
     """
 
-    def __init__(self, start: float, target_entropy: float, device: torch.device | str) -> None:
+    def __init__(
+        self,
+        start: float,
+        target_entropy: float,
+        device: torch.device | str,
+        runs: int | None = None,
+    ) -> None:
         self.target_entropy = target_entropy
-        self._log = torch.full((1,), math.log(start), device=device)
+        self._log = torch.full((runs or 1,), math.log(start), device=device)
         self._first, self._second = torch.zeros_like(self._log), torch.zeros_like(self._log)
         self._step = torch.zeros((), device=device)
-        self.value = torch.tensor(start, device=device)
+        self.value = torch.full(() if runs is None else (runs,), start, device=device)
 
     def gradient(self, log_density: Tensor) -> Tensor:
-        """dJ / d log α: [1], of the policy's log densities [b] in nats."""
-        return -self.value * (log_density.detach().mean() + self.target_entropy).view(1)
+        """dJ / d log α: [1] or [runs], of the policy's log densities [.., b] in nats."""
+        return (-self.value * (log_density.detach().mean(dim=-1) + self.target_entropy)).view(-1)
 
     def step(self, log_density: Tensor, learning_rate: float) -> None:
-        """One step of Adam, with the log densities [b] of actions that the policy drew."""
+        """One step of Adam, with the log densities [.., b] of actions that the policy drew."""
         adam(
             [self._log],
             [self.gradient(log_density)],
@@ -48,10 +55,10 @@ class Temperature:
             eps=1e-8,
             maximize=False,
         )
-        self.value = self._log.exp()[0]
+        self.value = self._log.exp().view(self.value.shape)
 
     def state(self) -> dict[str, Tensor]:
-        """Copies of log α [1], Adam's moments [1] and step counter []."""
+        """Copies of log α and Adam's moments, each [1] or [runs], and of its step counter []."""
         return {
             "value": self.value.clone(),
             "log": self._log.clone(),

@@ -57,9 +57,11 @@ def with_provenance(card: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A run's card with its seconds (training and evaluation) and hashes of its whole chain."""
     training = read_json(folder / "provenance.json")
     evaluation = read_json(folder / "evaluation_provenance.json")
+    # Of a job that trained several runs, this run's share.
+    shared = card.get("side_by_side_seconds", 0.0)
     return {
         **card,
-        "seconds": training["seconds"] + evaluation["seconds"],
+        "seconds": shared + training["seconds"] + evaluation["seconds"],
         **chain_hashes(folder / "episodes.parquet"),
     }
 

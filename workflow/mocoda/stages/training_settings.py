@@ -25,6 +25,15 @@ class TrainingSettings(BaseModel):
         10, ge=1, description="Policies kept on the way for the curve, the final one included."
     )
 
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="Where the networks and the rows are; the evaluation is on the CPU."
+    )
+    side_by_side: bool = Field(
+        False,
+        description="Train all runs of an agent in a table in one job, in batched products: for a "
+        "GPU; on a CPU a process a run is faster. Another seed or column then trains all again.",
+    )
+
     def describe(self) -> str:
         """What departs from the published recipe, in words, for the tables."""
         inputs = "inputs normalised" if self.normalise else "inputs as they are"
