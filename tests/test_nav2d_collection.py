@@ -8,12 +8,8 @@ import numpy as np
 import pytest
 
 from mocoda.domains.nav2d import task
-from mocoda.domains.nav2d.collection import (
-    Nav2DCollectionSettings,
-    Recorded,
-    as_transitions,
-    collect,
-)
+from mocoda.domains.nav2d.collection import Nav2DCollectionSettings, collect
+from mocoda.domains.recording import Recorded
 from mocoda.transition_checks import check
 from mocoda.transitions import Transitions
 
@@ -97,8 +93,10 @@ def test_episodes_end_past_the_side_and_the_last_of_each_half_is_cut(
 def test_a_last_row_in_the_goal_box_is_terminated_and_not_truncated() -> None:
     observations = np.zeros((2, task.HORIZON + 1, 2), np.float32)
     observations[0, 2] = 0.85
-    recorded = Recorded(observations, np.zeros((2, task.HORIZON, 2), np.float32), np.array([2, 3]))
-    rows = as_transitions(recorded, 7)
+    actions = np.zeros((2, task.HORIZON, 2), np.float32)
+    goals = np.tile(task.GOAL.astype(np.float32), (2, 1))
+    recorded = Recorded(observations, actions, goals, np.array([2, 3]))
+    rows = recorded.rows(task.reward, task.terminated, 7)
     assert rows.episode.tolist() == [7, 7, 8, 8, 8]
     assert rows.step.tolist() == [0, 1, 0, 1, 2]
     assert rows.terminated.tolist() == [False, True, False, False, False]

@@ -109,7 +109,7 @@ def stage_code(config: Config, stage: str, wildcards: Any) -> str:
     if stage in uses_mask:
         one_of_several = stage in ("fit_mask", "report_mask")
         kind = wildcards.mask if one_of_several else chain_mask_kind(config, wildcards)
-        names.append(MASKS[kind].fit.__module__)
+        names.append(MASKS[kind].settings.__module__)
     if stage in uses_dynamics:
         names.append(f"mocoda.dynamics.{wildcards.dynamics}")
     if stage == "rebalance":

@@ -3,21 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from mocoda.checkpoints import Checkpoint
-from mocoda.domains.base import Domain
 from mocoda.factors import Slots
-from mocoda.masks.base import MaskVariant
-from mocoda.masks.learned import LearnedMask, load_mask
 from mocoda.masks.learned_settings import LearnedMaskSettings
-from mocoda.masks.learning import learn_mask
+from mocoda.masks.learning import learned_variant
 from mocoda.masks.sandy_network import (
     MaskLosses,
     Parameters,
@@ -25,7 +19,6 @@ from mocoda.masks.sandy_network import (
     linear_parameters,
     weights_of,
 )
-from mocoda.transitions import Transitions
 
 
 class SandyMixtureSettings(LearnedMaskSettings):
@@ -130,31 +123,4 @@ class SandyMixture:
         return MaskLosses(squared_error + penalty, squared_error)
 
 
-def fit(
-    settings: SandyMixtureSettings, domain: Domain, rows: Transitions, seed: int
-) -> LearnedMask:
-    """Train on the rows; see `mocoda.masks.learning.learn_mask` for what can go wrong."""
-    return learn(settings, domain, rows, seed, print, None)
-
-
-def learn(
-    settings: SandyMixtureSettings,
-    domain: Domain,
-    rows: Transitions,
-    seed: int,
-    log: Callable[[str], None],
-    checkpoint: Checkpoint | None,
-    held_out: np.ndarray | None = None,
-) -> LearnedMask:
-    """As `fit`, with a log, a state to go on from, and the rows to hold out."""
-    return learn_mask(SandyMixture, settings, domain, rows, seed, log, checkpoint, held_out)
-
-
-def load(
-    settings: SandyMixtureSettings, domain: Domain, tensors: dict[str, torch.Tensor]
-) -> LearnedMask:
-    """The mask whose tensors these are; raises UserError if they are not of these settings."""
-    return load_mask(SandyMixture, settings, domain, tensors)
-
-
-VARIANT = MaskVariant(SandyMixtureSettings, fit, load, learn=learn)  # type: ignore[arg-type]
+VARIANT = learned_variant(SandyMixture, SandyMixtureSettings)

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from mocoda.checkpoints import Checkpoint
-from mocoda.domains.base import Domain
 from mocoda.factors import Slots
-from mocoda.masks.base import MaskVariant
-from mocoda.masks.learned import LearnedMask, load_mask
 from mocoda.masks.learned_settings import LearnedMaskSettings
-from mocoda.masks.learning import learn_mask
+from mocoda.masks.learning import learned_variant
 from mocoda.masks.sandy_network import MaskLosses, Parameters, evaluate_mlp, linear_parameters
-from mocoda.transitions import Transitions
 
 # He's start, U(-sqrt(6/in), sqrt(6/in)), keeps the size of the features through ReLU layers. From
 # torch's smaller one the tokens look so alike that all attention stays uniform (our choice).
@@ -136,31 +129,4 @@ class SandyTransformer:
         return MaskLosses(squared_error + penalty, squared_error)
 
 
-def fit(
-    settings: SandyTransformerSettings, domain: Domain, rows: Transitions, seed: int
-) -> LearnedMask:
-    """Train on the rows; see `mocoda.masks.learning.learn_mask` for what can go wrong."""
-    return learn(settings, domain, rows, seed, print, None)
-
-
-def learn(
-    settings: SandyTransformerSettings,
-    domain: Domain,
-    rows: Transitions,
-    seed: int,
-    log: Callable[[str], None],
-    checkpoint: Checkpoint | None,
-    held_out: np.ndarray | None = None,
-) -> LearnedMask:
-    """As `fit`, with a log, a state to go on from, and the rows to hold out."""
-    return learn_mask(SandyTransformer, settings, domain, rows, seed, log, checkpoint, held_out)
-
-
-def load(
-    settings: SandyTransformerSettings, domain: Domain, tensors: dict[str, torch.Tensor]
-) -> LearnedMask:
-    """The mask whose tensors these are; raises UserError if they are not of these settings."""
-    return load_mask(SandyTransformer, settings, domain, tensors)
-
-
-VARIANT = MaskVariant(SandyTransformerSettings, fit, load, learn=learn)  # type: ignore[arg-type]
+VARIANT = learned_variant(SandyTransformer, SandyTransformerSettings)

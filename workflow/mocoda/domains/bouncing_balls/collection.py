@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.domains.base import Collected
 from mocoda.domains.bouncing_balls import collisions, task
+from mocoda.domains.recording import Recorded
 from mocoda.seeding import numpy_generator
-from mocoda.transitions import Provenance, Transitions, concatenate
+from mocoda.transitions import Transitions, concatenate
 
 EPISODES_A_BATCH = 512
 
@@ -44,17 +44,6 @@ class BouncingBallsCollectionSettings(BaseModel):
     )
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """n episodes: observations [n, horizon + 1, 16], actions [n, horizon, 2], goals [n, 2], all
-    float32, of which episode i uses the first `length[i]` steps."""
-
-    observations: np.ndarray
-    actions: np.ndarray
-    goals: np.ndarray
-    length: np.ndarray
-
-
 def run_episodes(
     number: int, settings: BouncingBallsCollectionSettings, generator: np.random.Generator
 ) -> Recorded:
@@ -76,28 +65,6 @@ def run_episodes(
     return Recorded(observations, actions, goals, length)
 
 
-def as_transitions(recorded: Recorded, first_episode: int) -> Transitions:
-    """The rows that were used, episode by episode; the reward is that of the stored numbers."""
-    used = np.arange(task.HORIZON) < recorded.length[:, None]
-    episode, step = np.nonzero(used)
-    next_observation = recorded.observations[episode, step + 1]
-    goal = recorded.goals[episode]
-    reward = task.reward(next_observation, goal)
-    terminated = task.terminated(reward)
-    return Transitions(
-        observation=recorded.observations[episode, step],
-        action=recorded.actions[episode, step],
-        next_observation=next_observation,
-        goal=goal,
-        reward=reward,
-        terminated=terminated,
-        truncated=(step == recorded.length[episode] - 1) & ~terminated,
-        episode=episode + first_episode,
-        step=step.astype(np.int32),
-        provenance=np.full(len(step), Provenance.REAL, dtype=np.uint8),
-    )
-
-
 def collect(
     settings: BouncingBallsCollectionSettings,
     seed: int,
@@ -115,7 +82,7 @@ def collect(
     collected, episodes = 0, 0
     while collected < settings.transitions:
         recorded = run_episodes(EPISODES_A_BATCH, settings, generator)
-        parts.append(as_transitions(recorded, episodes))
+        parts.append(recorded.rows(task.reward, task.terminated, episodes))
         episodes += EPISODES_A_BATCH
         collected += len(parts[-1])
     rows = concatenate(parts).take(slice(0, settings.transitions))

@@ -116,7 +116,7 @@ def run_episodes(
 ) -> Recorded:
     """The noisy one-box expert from the given starts, one episode each."""
     n = len(starts.box)
-    observations = np.empty((n, task.HORIZON + 1, task.SLOTS.observation_dim), np.float32)
+    observations = np.zeros((n, task.HORIZON + 1, task.SLOTS.observation_dim), np.float32)
     actions = np.zeros((n, task.HORIZON, task.SLOTS.action_dim), np.float32)
     observation = simulator.place(starts.boxes)
     chosen = (np.arange(2) == starts.box[:, None]) | starts.interrupted[:, None]

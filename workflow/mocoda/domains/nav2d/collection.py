@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -17,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.domains.base import Collected
 from mocoda.domains.nav2d import task
+from mocoda.domains.recording import Recorded
 from mocoda.seeding import numpy_generator
-from mocoda.transitions import Provenance, Transitions, concatenate
+from mocoda.transitions import Transitions, concatenate
 
 # Published code: where the episodes start along the axis they move on; where across it, in mode
 # "L", by the axis they move on (0: right, 1: up); the range of the drive, the action along that
@@ -59,16 +59,6 @@ class Nav2DCollectionSettings(BaseModel):
     )
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """n episodes: observations [n, horizon + 1, 2], actions [n, horizon, 2], both float32, of
-    which episode i uses the first `length[i]` steps."""
-
-    observations: np.ndarray
-    actions: np.ndarray
-    length: np.ndarray
-
-
 def run_episodes(
     kind: str, number: int, settings: Nav2DCollectionSettings, generator: np.random.Generator
 ) -> Recorded:
@@ -95,29 +85,8 @@ def run_episodes(
         observations[:, step + 1] = task.true_dynamics(observations[:, step], actions[:, step])
     past = observations[:, 1:, along] > END_ALONG
     length = np.where(past.any(axis=1), past.argmax(axis=1) + 1, task.HORIZON)
-    return Recorded(observations, actions, length)
-
-
-def as_transitions(recorded: Recorded, first_episode: int) -> Transitions:
-    """The rows that were used, episode by episode; the reward is that of the stored numbers."""
-    used = np.arange(task.HORIZON) < recorded.length[:, None]
-    episode, step = np.nonzero(used)
-    next_observation = recorded.observations[episode, step + 1]
-    goal = np.tile(task.GOAL.astype(np.float32), (len(step), 1))
-    reward = task.reward(next_observation, goal)
-    terminated = task.terminated(reward)
-    return Transitions(
-        observation=recorded.observations[episode, step],
-        action=recorded.actions[episode, step],
-        next_observation=next_observation,
-        goal=goal,
-        reward=reward,
-        terminated=terminated,
-        truncated=(step == recorded.length[episode] - 1) & ~terminated,
-        episode=episode + first_episode,
-        step=step.astype(np.int32),
-        provenance=np.full(len(step), Provenance.REAL, dtype=np.uint8),
-    )
+    goals = np.tile(task.GOAL.astype(np.float32), (number, 1))
+    return Recorded(observations, actions, goals, length)
 
 
 def collect_kind(
@@ -132,7 +101,7 @@ def collect_kind(
     collected, episodes = 0, 0
     while collected < rows:
         recorded = run_episodes(kind, EPISODES_A_BATCH, settings, generator)
-        parts.append(as_transitions(recorded, first_episode + episodes))
+        parts.append(recorded.rows(task.reward, task.terminated, first_episode + episodes))
         episodes += EPISODES_A_BATCH
         collected += len(parts[-1])
     kept = concatenate(parts).take(slice(0, rows))

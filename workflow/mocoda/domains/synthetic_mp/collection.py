@@ -10,10 +10,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.domains.base import Collected
+from mocoda.domains.recording import Recorded
 from mocoda.domains.synthetic_mp import task
 from mocoda.domains.synthetic_mp.process import STATE_DIM, MarkovProcess
 from mocoda.seeding import numpy_generator
-from mocoda.transitions import Provenance, Transitions
+from mocoda.transitions import Transitions
 
 
 class SyntheticMPCollectionSettings(BaseModel):
@@ -55,31 +56,12 @@ def collect(
     for step in range(task.HORIZON):
         # In float32 from the first step on, so that the stored rows obey the dynamics exactly.
         observations[:, step + 1] = process.true_dynamics(observations[:, step], action[:, step])
-    kept = as_transitions(observations, action, rows)
+    goals = np.zeros((sequences, task.GOAL_DIM), np.float32)
+    recorded = Recorded(observations, action, goals, np.full(sequences, task.HORIZON))
+    kept = recorded.rows(task.reward, task.never, 0).take(slice(0, rows))
+    kept.truncated[-1] = True
     log(f"{rows} rows in {sequences} sequences, {time.monotonic() - started:.1f} s")
     return Collected(transitions=kept, facts=describe(kept, process))
-
-
-def as_transitions(observations: np.ndarray, action: np.ndarray, rows: int) -> Transitions:
-    """The first `rows` rows of sequences float32 [n, 11, 9] with actions float32 [n, 10, 1]."""
-    episode, step = (part[:rows] for part in np.nonzero(np.ones(action.shape[:2], dtype=bool)))
-    next_observation = observations[episode, step + 1]
-    truncated = step == task.HORIZON - 1
-    truncated[-1] = True
-    goal = np.zeros((rows, task.GOAL_DIM), np.float32)
-    reward = task.reward(next_observation, goal)
-    return Transitions(
-        observation=observations[episode, step],
-        action=action[episode, step],
-        next_observation=next_observation,
-        goal=goal,
-        reward=reward,
-        terminated=task.never(reward),
-        truncated=truncated,
-        episode=episode,
-        step=step.astype(np.int32),
-        provenance=np.full(rows, Provenance.REAL, dtype=np.uint8),
-    )
 
 
 def describe(rows: Transitions, process: MarkovProcess) -> dict[str, Any]:
