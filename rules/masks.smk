@@ -131,12 +131,12 @@ rule compare_masks:
         "../envs/mocoda.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=15,
     params:
         settings=lambda wildcards: mask_scales.mask_scales_text(
             CONFIG, wildcards.domain
         ),
-        code=lambda wildcards: paths.code_version("mocoda.stages.compare_masks"),
+        code=lambda wildcards: mask_scales.mask_scales_code(CONFIG, wildcards.domain),
     script:
         "../workflow/scripts/compare_masks.py"

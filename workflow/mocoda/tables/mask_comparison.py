@@ -8,32 +8,57 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mocoda.statistics import student_t_interval
 from mocoda.tables.agent_tables import agent_table
 from mocoda.tables.columns import NONE
 from mocoda.tables.model_errors import ERROR_NORM
 from mocoda.tables.names import column_title, display
 from mocoda.tables.pivots import markdown_table
 
+# The mask that others are set beside where no truth is known, and words in names of measures.
+REFERENCE = "heuristic"
+HELD_OUT, ORACLE = "held-out rows", "two-box rows"
+GENERATED = "next states with"
+EDGE = "edge "
+
 
 @dataclass(frozen=True)
 class MaskScale:
     """A scale, its mask, and its tables: of agents (and model errors), valid rows, mask quality;
-    the last two only where the truth is known."""
+    the last two only where the truth is known. measures (columns seed, measure, unit, value) : what
+    stands in their place where it is not."""
 
     scale: str
     mask: str
     tables: pd.DataFrame
     validity: pd.DataFrame | None
     quality: pd.DataFrame | None
+    measures: pd.DataFrame | None = None
 
 
 def compare(domain: str, scales: Iterable[MaskScale]) -> pd.DataFrame:
     """A row per mask and measure: domain, mask, scale, measure, unit, mean, interval, seeds."""
     rows: list[dict[str, object]] = []
     for one in scales:
-        found = [*of_quality(one), *of_validity(one), *of_tables(one, domain)]
+        found = [*of_quality(one), *of_validity(one), *of_measures(one), *of_tables(one, domain)]
         rows += [{"domain": domain, "mask": one.mask, "scale": one.scale, **row} for row in found]
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    # Reasons for which no scale has an invalid row say nothing.
+    generated = frame["measure"].str.contains(GENERATED, regex=False)
+    never = frame.groupby("measure")["mean"].transform("max") == 0
+    return frame[~(generated & never)].reset_index(drop=True)
+
+
+def of_measures(one: MaskScale) -> list[dict[str, object]]:
+    """Means over seeds of the measures that need no truth, with Student t intervals."""
+    if one.measures is None:
+        return []
+    found = []
+    for (name, unit), part in one.measures.groupby(["measure", "unit"], sort=False):
+        values = part["value"].to_numpy()
+        low, high = student_t_interval(values) if len(values) > 1 else (np.nan, np.nan)
+        found.append(measure(str(name), str(unit), values.mean(), low, high, len(values)))
+    return found
 
 
 def of_quality(one: MaskScale) -> list[dict[str, object]]:
@@ -106,32 +131,74 @@ def measure(
 
 
 def comparison_markdown(frame: pd.DataFrame) -> str:
-    """Masks as columns, measures as rows."""
+    """Masks as columns, measures as rows; the rows' edges, where they are known, in a table of
+    their own."""
+    domain = frame["domain"].iloc[0]
+    edges = frame["measure"].str.startswith(EDGE)
+    blocks = [f"## What the mask changes: {domain}", pivot_by_mask("Measure", frame[~edges], frame)]
+    if edges.any():
+        titles = frame[edges].assign(measure=frame["measure"].str.removeprefix(EDGE))
+        blocks += ["**Rows that have an edge**", pivot_by_mask("Edge", titles, frame)]
+    blocks.append("\n".join(f"- {note}" for note in notes_of(frame)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def pivot_by_mask(title: str, part: pd.DataFrame, frame: pd.DataFrame) -> str:
+    """A table of some measures, with a column for each mask of the whole frame."""
     masks = list(frame["mask"].drop_duplicates())
+    # In the order of the mask that has the most: the heuristic is not set beside itself.
+    fullest = part[part["mask"] == part.groupby("mask", sort=False).size().idxmax()]
+    by_name = dict(iter(part.groupby("measure")))
     lines = []
-    for name, part in frame.groupby("measure", sort=False):
-        by_mask = part.set_index("mask")
+    for name in dict.fromkeys([*fullest["measure"], *part["measure"]]):
+        rows = by_name[name]
+        by_mask = rows.set_index("mask")
         lines.append(
             [
-                f"{name}, {part['unit'].iloc[0]}",
+                f"{name}, {rows['unit'].iloc[0]}",
                 *(cell(by_mask.loc[mask]) if mask in by_mask.index else "" for mask in masks),
             ]
         )
-    domain = frame["domain"].iloc[0]
+    return markdown_table([title, *map(display, masks)], lines)
+
+
+def notes_of(frame: pd.DataFrame) -> list[str]:
+    """The sentences beneath the tables."""
     scales = ", ".join(f"`{scale}`" for scale in frame["scale"].drop_duplicates())
     notes = [
         f"Each column is a scale of its own ({scales}) that differs by its mask alone: mask, "
         "parents, dynamics, generated rows and agents are all made anew.",
-        "Mean over seeds; in brackets a 95 % interval over them, for rows the seeds' range. Rows "
-        "not exact: next state not the truth to the last bit; off: error above the tolerance of "
-        "`validity.csv`.",
     ]
-    blocks = [
-        f"## What the mask changes: {domain}",
-        markdown_table(["Measure", *map(display, masks)], lines),
-        "\n".join(f"- {note}" for note in notes),
+    names = frame["measure"]
+    if not names.str.startswith(EDGE).any():
+        return [
+            *notes,
+            "Mean over seeds; in brackets a 95 % interval over them, for rows the seeds' range. "
+            "Rows not exact: next state not the truth to the last bit; off: error above the "
+            "tolerance of `validity.csv`.",
+        ]
+    notes += [
+        "The true local graphs are not known. Agreement with the heuristic is not truth: precision "
+        "is the share of a mask's edges that the heuristic has too, recall the share of the "
+        "heuristic's that the mask has, over all entries of the rows' graphs.",
+        f"{HELD_OUT.capitalize()}: episodes that trained no mask and no model; the threshold of a "
+        f"learned mask is chosen on some of them. {ORACLE.capitalize()}: the scripted oracle's, on "
+        "which nothing is trained: no logged row is like them.",
+        "Errors of a model: root mean square; RMSE and NLL at the parameters that were kept, on "
+        "the rows that early stopping watched.",
+        f"{GENERATED.capitalize()} ..: share of the generated rows of a data set; their states "
+        "were checked for the same.",
+        "Mean over seeds; in brackets a 95 % interval over them, for agents the wider of that and "
+        "the episodes' own.",
     ]
-    return "\n\n".join(blocks) + "\n"
+    if (frame["seeds"] == 1).any():
+        notes.append(
+            "One seed: an agent's interval holds the chance of its episodes alone, not that of "
+            "data, mask, dynamics and training; differences within the spread over seeds of the "
+            f"table at the default scale (`results/{frame['domain'].iloc[0]}/tables.md`) say "
+            "nothing."
+        )
+    return notes
 
 
 def cell(row: pd.Series) -> str:
