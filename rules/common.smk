@@ -1,13 +1,13 @@
 # What all rules share: paths, and the settings and code that a job depends on. Snakemake sees
 # neither unused settings nor imported modules, so each rule carries exactly its own as parameters.
+from mocoda import agent_runs
 from mocoda import mask_scales
-from mocoda import side_by_side
 from mocoda import workflow as paths
 from mocoda.config_tables import Column
 
 DATA = paths.DATA
 RESULTS = paths.RESULTS
-RUN = paths.RUN
+RUN = agent_runs.RUN
 WITH_AGENTS = [name for name in CONFIG.domains if paths.has_agents(CONFIG, name)]
 WITHOUT_AGENTS = [name for name in CONFIG.domains if name not in WITH_AGENTS]
 
@@ -56,15 +56,15 @@ def stores_of(wildcards, distribution, dynamics, seed):
 def agent_data(wildcards):
     """What a run learns from, or what a job of several runs learned for it."""
     run = (wildcards.distribution, wildcards.dynamics, int(wildcards.seed))
-    if side_by_side.takes_part(paths.section(CONFIG, wildcards), *run):
-        return side_by_side.trained(wildcards.agent, wildcards.domain, wildcards.scale)
+    if agent_runs.takes_part(paths.section(CONFIG, wildcards), *run):
+        return agent_runs.trained(wildcards.agent, wildcards.domain, wildcards.scale)
     return stores_of(wildcards, *run)
 
 
 def side_by_side_data(wildcards):
     """Lists of the stores of all runs of an agent, one entry a run (or a generated data set)."""
     found = {}
-    for run in side_by_side.runs(paths.section(CONFIG, wildcards)):
+    for run in agent_runs.side_by_side_runs(paths.section(CONFIG, wildcards)):
         stores = stores_of(wildcards, run["distribution"], run["dynamics"], run["seed"])
         for name, path in stores.items():
             found.setdefault(f"{name}s", []).append(path)
@@ -109,7 +109,7 @@ def shown_in_closed_form(wildcards):
     models = paths.table_dynamics(CONFIG, wildcards)
     mask = f"mask/{paths.chain_mask_kind(CONFIG, wildcards)}"
     folders = [
-        paths.RUN.format(
+        agent_runs.RUN.format(
             domain=wildcards.domain,
             scale=wildcards.scale,
             agent=agent,
@@ -117,7 +117,7 @@ def shown_in_closed_form(wildcards):
             dynamics=dynamics,
             seed=settings.seeds[0],
         )
-        for agent, distribution, dynamics in paths.cells(
+        for agent, distribution, dynamics in agent_runs.cells(
             CONFIG, wildcards.domain, wildcards.scale
         )
     ]
@@ -239,9 +239,9 @@ def default_scale_validity(wildcards):
 
 def runs_of(name):
     """A file of each run of a table."""
-    return lambda wildcards: paths.run_files(CONFIG, wildcards, name)
+    return lambda wildcards: agent_runs.run_files(CONFIG, wildcards, name)
 
 
 def filmed_run(name):
     """A file of the run that is filmed."""
-    return lambda wildcards: paths.filmed_run(CONFIG, wildcards, name)
+    return lambda wildcards: agent_runs.filmed_run(CONFIG, wildcards, name)

@@ -26,10 +26,10 @@ rule train_side_by_side:
     input:
         unpack(side_by_side_data),
     output:
-        policies=f"{side_by_side.FOLDER}/policies.safetensors",
-        snapshots=f"{side_by_side.FOLDER}/snapshots.safetensors",
-        card=f"{side_by_side.FOLDER}/cards.json",
-        provenance=f"{side_by_side.FOLDER}/provenance.json",
+        policies=f"{agent_runs.SIDE_BY_SIDE}/policies.safetensors",
+        snapshots=f"{agent_runs.SIDE_BY_SIDE}/snapshots.safetensors",
+        card=f"{agent_runs.SIDE_BY_SIDE}/cards.json",
+        provenance=f"{agent_runs.SIDE_BY_SIDE}/provenance.json",
     log:
         "logs/{domain}/{scale}/train_side_by_side/{agent}.log",
     conda:

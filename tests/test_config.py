@@ -15,12 +15,13 @@ import yaml
 from pydantic import ValidationError
 from spine_examples import REPOSITORY, shipped_config
 
+from mocoda.agent_runs import filmed_run
 from mocoda.config import ConfigError, load
 from mocoda.config_text import merged
 from mocoda.domains import DOMAINS
 from mocoda.domains.nav2d import NAV2D
 from mocoda.errors import UserError
-from mocoda.workflow import filmed_run, model_error_table, oracle_files
+from mocoda.workflow import model_error_table, oracle_files
 
 Raw = dict[str, Any]
 

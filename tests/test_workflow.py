@@ -26,8 +26,9 @@ from workflow_examples import (
     snakemake,
 )
 
+from mocoda.agent_runs import run_files
 from mocoda.config import load
-from mocoda.workflow import run_files, stage_settings
+from mocoda.workflow import stage_settings
 
 
 def test_the_table_names_what_was_measured(finished: Path) -> None:

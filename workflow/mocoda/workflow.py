@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mocoda import side_by_side
+from mocoda import agent_runs
 from mocoda.artifacts import canonical_json
 from mocoda.augmentation import AUGMENTATION
 from mocoda.code_version import code_version, module_file
@@ -20,7 +20,6 @@ from mocoda.masks import MASKS
 
 DATA = "data/{domain}/{scale}/seed_{seed}"
 RESULTS = "results/{domain}/{scale}"
-RUN = RESULTS + "/agents/{agent}/{distribution}/{dynamics}/seed_{seed}"
 
 
 def section(config: Config, wildcards: Any) -> DomainConfig:
@@ -64,7 +63,7 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
         agents = {name: whole.pop(name) for name in list(whole) if isinstance(whole[name], dict)}
         found = {"training": whole, "agent": agents[wildcards.agent]}
         if stage == "train_side_by_side":
-            found["runs"] = side_by_side.runs(settings)
+            found["runs"] = agent_runs.side_by_side_runs(settings)
     elif stage in ("tables", "figures", "validity"):
         tables = settings.tables.model_dump(mode="json")
         found = {
@@ -248,55 +247,3 @@ def table_dynamics(config: Config, wildcards: Any) -> list[str]:
         names |= set(tables.model_error.dynamics)
         names |= {column.dynamics for column in tables.model_error.columns} - {"none"}
     return sorted(names)
-
-
-def cells(config: Config, domain: str, scale: str) -> list[tuple[str, str, str]]:
-    """(agent, distribution, dynamics) of each cell of a table."""
-    tables = config.domains[domain][scale].tables
-    return [
-        (agent, column.distribution, column.dynamics)
-        for agent in tables.agents
-        for column in tables.columns
-    ]
-
-
-def run_files(config: Config, wildcards: Any, name: str) -> list[str]:
-    """A file of each run of a table: all cells, all seeds."""
-    seeds = section(config, wildcards).seeds
-    return [
-        RUN.format(
-            domain=wildcards.domain,
-            scale=wildcards.scale,
-            agent=agent,
-            distribution=distribution,
-            dynamics=dynamics,
-            seed=seed,
-        )
-        + f"/{name}"
-        for agent, distribution, dynamics in cells(config, wildcards.domain, wildcards.scale)
-        for seed in seeds
-    ]
-
-
-def filmed_run(config: Config, wildcards: Any, name: str) -> str:
-    """A file of the run that is filmed: the table's last agent on the method's data, first seed."""
-    settings = section(config, wildcards)
-    if not settings.tables.agents:
-        raise UserError(
-            f"domains.{wildcards.domain}, scale {wildcards.scale}, tables.agents",
-            expected="an agent to film",
-            found="none",
-            remedy="Name agents and columns in tables, or ask for the figures instead.",
-        )
-    columns = {column.distribution: column for column in reversed(settings.tables.columns)}
-    preferred = [name for name in ("mocoda_p", "mocoda_u", "mocoda") if name in columns]
-    column = columns[preferred[0]] if preferred else settings.tables.columns[-1]
-    folder = RUN.format(
-        domain=wildcards.domain,
-        scale=wildcards.scale,
-        agent=settings.tables.agents[-1],
-        distribution=column.distribution,
-        dynamics=column.dynamics,
-        seed=settings.seeds[0],
-    )
-    return f"{folder}/{name}"
