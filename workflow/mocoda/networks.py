@@ -144,12 +144,14 @@ class StackedMlp:
     def clear_gradient(self) -> None:
         self._gradient_is_empty = True
 
-    def layers(self, of: Literal["products", "written"]) -> Layers:
+    def layers(self, of: Literal["products", "masters", "written"]) -> Layers:
         """Views [heads, out, in] and [heads, out] per layer, for a caller with a pass of its own.
 
-        "products": the parameters as the products read them; "written": where its backward pass
-        leaves the gradients before it calls `add_written`.
+        "products": the parameters as the products read them; "masters": in fp32; "written": where
+        its backward pass leaves the gradients before it calls `add_written`.
         """
+        if of == "masters":
+            return self._master
         return self._views(self._shadow if of == "products" else self._written)
 
     def add_written(self) -> None:

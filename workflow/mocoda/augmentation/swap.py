@@ -8,6 +8,8 @@ connected components; the empty one and the whole make no new row and are left o
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 from mocoda.augmentation.base import Generated
 from mocoda.domains.base import Domain
@@ -27,19 +29,14 @@ def component_labels(mask: np.ndarray) -> np.ndarray:
 
 
 def _labels_of_graphs(mask: np.ndarray) -> np.ndarray:
-    """`component_labels` of graphs that are worked out one by one, all in the same pass."""
-    graphs, roots, children = mask.shape
-    joined = np.zeros((graphs, roots, roots), dtype=bool)
-    joined[:, :, :children] = mask
-    joined |= joined.transpose(0, 2, 1)
-    joined |= np.eye(roots, dtype=bool)
-    labels = np.tile(np.arange(roots), (graphs, 1))
-    for _ in range(roots):  # the longest path between two roots is shorter than this
-        labels = np.where(joined, labels[:, None, :], roots).min(axis=2)
-    # Each component now has the number of its first root: count the first roots up to there.
-    is_first = labels == np.arange(roots)
-    number = is_first.cumsum(axis=1) - 1
-    return np.asarray(np.take_along_axis(number, labels, axis=1), dtype=np.int64)
+    """`component_labels` of graphs that are worked out one by one: as one graph side by side."""
+    graphs, roots, _ = mask.shape
+    graph, root, child = np.nonzero(mask)
+    edges = (np.ones(len(graph), dtype=bool), (graph * roots + root, graph * roots + child))
+    everything = csr_matrix(edges, shape=(graphs * roots, graphs * roots))
+    # Components are numbered in the order of their first nodes, so those of a graph in a row.
+    labels = connected_components(everything, directed=False)[1].reshape(graphs, roots)
+    return (labels - labels[:, :1]).astype(np.int64)
 
 
 def refuses_connected_base(domain: Domain) -> str:

@@ -2,74 +2,97 @@
 
 Why by hand: as a chain of tensor operations the features of all roots (members x roots x batch x
 children x width) travel through memory ten times an update, and cost more than the networks that
-follow. Here a root's features stay in the cache while they are embedded, masked and added.
+follow. Here they are made for one member at a time and stay in the cache.
+
+The mask enters the products. With kept in {0, 1},
+
+    kept * relu(W x + b) = relu(W (kept x) + b kept),
+
+so a root is the row `[kept x, kept]`, its bias is a column of its weights, and where the mask is 0
+its features and their gradients are exactly 0 without a further pass over them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from mocoda.networks import StackedMlp, linear_relu
-
-
-class _Compose(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, roots: Tensor, mask: Tensor, parameters: Tensor, composer: Composer
-    ) -> Tensor:
-        weight, bias = composer.network.layers("products")[0]
-        children = mask.shape[-1]
-        x = roots.to(weight.dtype)
-        kept = mask.to(weight.dtype).unsqueeze(-1)
-        features: list[list[Tensor]] = []
-        composed = []
-        for member in range(len(x)):
-            total: Tensor | None = None
-            features.append([])
-            for root in range(composer.roots):
-                head = member * composer.roots + root
-                feature = linear_relu(x[member, :, root], weight[head], bias[head])
-                features[member].append(feature)
-                part = feature.view(len(feature), children, -1)
-                allowed = kept[member, :, root]
-                total = part * allowed if total is None else total.addcmul_(part, allowed)
-            composed.append(total)
-        ctx.composer, ctx.features, ctx.x, ctx.kept = composer, features, x, kept
-        return torch.stack([part for part in composed if part is not None])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, None, None]:
-        composer = ctx.composer
-        written = composer.network.layers("written")[0]
-        gradient = gradient.contiguous()
-        for member in range(len(ctx.x)):
-            for root in range(composer.roots):
-                head = member * composer.roots + root
-                feature = ctx.features[member][root]
-                reaching = (gradient[member] * ctx.kept[member, :, root]).view_as(feature)
-                reaching = torch.ops.aten.threshold_backward(reaching, feature, 0)
-                torch.matmul(reaching.mT, ctx.x[member, :, root], out=written[0][head])
-                torch.sum(reaching, dim=0, out=written[1][head])
-        composer.network.add_written()
-        return None, None, None, None
+from mocoda.head_passes import relu_, relu_backward
+from mocoda.networks import StackedMlp
 
 
 class Composer:
-    """relu(linear(root)) per root and child, times the mask, summed over roots.
+    """relu(linear(root)) per root and child, where the mask allows it, summed over roots.
 
-    `network` holds the parameters: one linear layer a member and root, `children * width` wide.
+    `network` holds the parameters: one linear layer a member and root, `children * width` wide. The
+    products read a copy in the order of the heads, which `refresh` makes.
     """
 
-    def __init__(self, network: StackedMlp, roots: int) -> None:
-        self.network, self.roots = network, roots
+    def __init__(self, network: StackedMlp, members: int, children: int) -> None:
+        self.network, self.members, self.children = network, members, children
+        roots = network.heads // members
+        inputs, outputs = network.sizes
+        # [heads, roots, in + 1, width]; the last row of a root's weights is its bias.
+        shape = (members * children, roots, inputs + 1, outputs // children)
+        self._weight = torch.empty(shape, dtype=network.dtype, device=network.device)
+        self._gradient = torch.empty_like(self._weight)
 
-    def __call__(self, roots: Tensor, mask: Tensor) -> Tensor:
-        """[members, batch, roots, in], bool[members, batch, roots, children] ->
-        [members, batch, children, width] in the dtype of the products."""
-        composed: Tensor = _Compose.apply(roots, mask, self.network.parameters, self)
-        return composed
+    def _by_head(self, of: Literal["products", "written"]) -> tuple[Tensor, Tensor]:
+        """The network's views [members, children, roots, in, width] and [.., 1, width]."""
+        weight, bias = self.network.layers(of)[0]
+        split = (self.members, -1, self.children)
+        outputs = weight.shape[1] // self.children
+        return (
+            weight.view(*split, outputs, weight.shape[-1]).permute(0, 2, 1, 4, 3),
+            bias.view(*split, 1, outputs).transpose(1, 2),
+        )
+
+    def refresh(self) -> None:
+        """Take over the network's parameters; call it before the products of an update."""
+        weight, bias = self._by_head("products")
+        whole = self._weight.view(self.members, self.children, *self._weight.shape[1:])
+        whole[..., :-1, :].copy_(weight)
+        whole[..., -1:, :].copy_(bias)
+
+    def rows(self, roots: Tensor, mask: Tensor) -> Tensor:
+        """What the products read: `[kept x, kept]`, [heads, roots, in + 1, batch].
+
+        roots [members, roots, in + 1, batch], the last of in + 1 being 1; mask bool[members,
+        batch, roots, children].
+        """
+        kept = mask.to(self.network.dtype).permute(0, 3, 2, 1).contiguous().unsqueeze(-2)
+        return (roots.to(self.network.dtype).unsqueeze(1) * kept).flatten(0, 1)
+
+    def forward(self, heads: slice, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Composed features [heads, batch, width], and each root's [heads, roots, batch, width].
+
+        rows : of these heads, [heads, roots, in + 1, batch].
+        """
+        weight = self._weight[heads]
+        features = torch.bmm(rows.flatten(0, 1).mT, weight.flatten(0, 1))
+        features = relu_(features).unflatten(0, rows.shape[:2])
+        first, *others = features.unbind(dim=1)
+        # Two at a time: a reduction over this axis is slower in bf16.
+        composed = first + others[0] if others else first
+        for other in others[1:]:
+            composed.add_(other)
+        return composed, features
+
+    def backward(self, heads: slice, gradient: Tensor, rows: Tensor, features: Tensor) -> None:
+        """Keep d loss / d parameters of these heads; `finish` takes them over.
+
+        gradient : d loss / d composed. A feature that the mask sets to 0 passes no gradient on.
+        """
+        reaching = relu_backward(gradient.unsqueeze(1), features, out=torch.empty_like(features))
+        written = self._gradient[heads].flatten(0, 1)
+        torch.bmm(rows.flatten(0, 1), reaching.flatten(0, 1), out=written)
+
+    def finish(self) -> None:
+        """Hand the gradients of all heads to the network."""
+        weight, bias = self._by_head("written")
+        whole = self._gradient.view(self.members, self.children, *self._gradient.shape[1:])
+        weight.copy_(whole[..., :-1, :])
+        bias.copy_(whole[..., -1:, :])
+        self.network.add_written()

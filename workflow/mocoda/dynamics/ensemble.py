@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,20 +10,13 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from mocoda.domains.base import Domain
+from mocoda.dynamics.architecture import Architecture
 from mocoda.dynamics.layout import Layout
+from mocoda.dynamics.likelihood import Likelihood
 from mocoda.dynamics.settings import DynamicsSettings
-from mocoda.networks import StackedMlp
 
-# Rows evaluated at once when sampling: bounds the memory.
-CHUNK = 65_536
-
-
-class Architecture(Protocol):
-    """Raw outputs of all members; `networks` holds the parameters by name."""
-
-    networks: dict[str, StackedMlp]
-
-    def __call__(self, inputs: Tensor, mask: Tensor) -> Tensor: ...
+# Rows evaluated at once when sampling: bounds the memory, and a part of them stays in the cache.
+CHUNK = 10_240
 
 
 MakeArchitecture = Callable[
@@ -81,9 +73,27 @@ class GaussianEnsemble:
 
         inputs [members, batch, in] in the domain's units; mask [members, batch, roots, children].
         """
-        normal = (inputs - self.statistics["input_mean"]) / self.statistics["input_std"]
-        mean, raw = self.architecture(normal, mask).chunk(2, dim=-1)
+        mean, raw = self.architecture(self.normalised(inputs), mask).chunk(2, dim=-1)
         return mean, softplus(raw) + self.settings.variance_floor
+
+    def accumulate(
+        self, inputs: Tensor, mask: Tensor, next_observation: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Gradients of the loss: the negative log-likelihood, a mean over rows and columns.
+
+        Members are independent: theirs are added. Shapes as for `predict`, next_observation
+        [members, batch, obs]. Returns the means, over members too, of the negative log-likelihood
+        and of the squared error of the normalised target.
+        """
+        members, batch, outputs = next_observation.shape
+        target = self.normalised_targets(inputs, next_observation)
+        weight = self.architecture.valid.repeat(members, 1).unsqueeze(-1) / (batch * outputs)
+        loss = Likelihood(self.architecture.by_head(target), weight, self.settings.variance_floor)
+        likelihood, squared = self.architecture.accumulate(self.normalised(inputs), mask, loss)
+        return likelihood / members, squared / members
+
+    def normalised(self, inputs: Tensor) -> Tensor:
+        return (inputs - self.statistics["input_mean"]) / self.statistics["input_std"]
 
     def normalised_targets(self, inputs: Tensor, next_observation: Tensor) -> Tensor:
         target = self.targets(inputs, next_observation)

@@ -85,16 +85,13 @@ class DynamicsLearner:
         return self.settings.learning_rate * left
 
     def update(self, batch: Rows) -> DynamicsLosses:
-        mean, variance = self.model.predict(batch.inputs, batch.mask)
-        target = self.model.normalised_targets(batch.inputs, batch.next_observation)
-        squared = (mean - target) ** 2
-        likelihood = 0.5 * (squared / variance + variance.log())
-        # Members are independent: a sum over them, a mean over rows and columns.
-        likelihood.mean(dim=(1, 2)).sum().backward()
+        likelihood, squared_error = self.model.accumulate(
+            batch.inputs, batch.mask, batch.next_observation
+        )
         for optimiser in self.optimisers.values():
             optimiser.step(self.rate())
         self.updates += 1
-        return DynamicsLosses(likelihood.mean().detach(), squared.mean().detach())
+        return DynamicsLosses(likelihood, squared_error)
 
     @torch.no_grad()
     def validate(self) -> tuple[float, float]:

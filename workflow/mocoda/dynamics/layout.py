@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
 from mocoda.factors import Slots
+
+
+def padded(
+    groups: Sequence[tuple[int, ...]], width: int, device: torch.device | str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Columns of each group, filled up to `width` by column 0; and 1 where they are not filling."""
+    columns = [[*group, *([0] * (width - len(group)))] for group in groups]
+    valid = [[1.0] * len(group) + [0.0] * (width - len(group)) for group in groups]
+    return torch.tensor(columns, device=device), torch.tensor(valid, device=device)
 
 
 class Layout:
@@ -13,8 +24,8 @@ class Layout:
 
     roots : int64[roots, width], columns of `[observation, action]`, padded by column 0.
     root_valid : float[roots, width], 0 at the padding.
-    child_outputs : int64[obs], where each observation column lies in the flattened
-        [children, width] output of per-child networks.
+    child_columns : int64[children, width], observation columns of each child, padded by column 0.
+    child_valid : float[children, width], 0 at the padding.
     parents : float[children, inputs], 1 where a column of `[observation, action]` belongs to a
         parent of the child in the base graph.
     """
@@ -27,17 +38,10 @@ class Layout:
         self.children = len(slots.state)
         self.root_count = len(columns)
         self.root_width = width
-        self.roots = torch.tensor([[*c, *([0] * (width - len(c)))] for c in columns], device=device)
-        self.root_valid = torch.tensor(
-            [[1.0] * len(c) + [0.0] * (width - len(c)) for c in columns], device=device
-        )
+        self.roots, self.root_valid = padded(columns, width, device)
         self.child_width = max(len(slot.columns) for slot in slots.state)
-        places = {
-            column: child * self.child_width + place
-            for child, slot in enumerate(slots.state)
-            for place, column in enumerate(slot.columns)
-        }
-        self.child_outputs = torch.tensor([places[c] for c in range(self.outputs)], device=device)
+        children = [slot.columns for slot in slots.state]
+        self.child_columns, self.child_valid = padded(children, self.child_width, device)
         parents = np.zeros((self.children, self.inputs), dtype=np.float32)
         for root, root_columns in enumerate(columns):
             for child in range(self.children):

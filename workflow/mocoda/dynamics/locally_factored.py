@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from mocoda.dynamics.architecture import Architecture
 from mocoda.dynamics.composer import Composer
-from mocoda.dynamics.globally_factored import gather_children
 from mocoda.dynamics.layout import Layout
 from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.networks import StackedMlp
 
 
-class LocallyFactored:
+class LocallyFactored(Architecture):
     """Each root is embedded for each child, masked, summed over roots, then passed on.
 
-    MoCoDA, section 4.2 and appendix B: linear and ReLU per root. The mask multiplies after the
-    bias and the ReLU, so where it is zero a root has exactly no influence, in value and gradient.
+    MoCoDA, section 4.2 and appendix B: linear and ReLU per root. The mask acts on the bias and the
+    ReLU's output too, so where it is zero a root has exactly no influence, in value and gradient.
     Each member has a composer of its own (the published code shares one).
     """
 
@@ -27,33 +28,29 @@ class LocallyFactored:
         generator: torch.Generator | None,
         device: torch.device | str,
     ) -> None:
-        self.layout, self.members = layout, settings.members
-        self.width = settings.composer_width
+        self.layout = layout
         parameters = StackedMlp(
             settings.members * layout.root_count,
-            (layout.root_width, layout.children * self.width),
+            (layout.root_width, layout.children * settings.composer_width),
             generator=generator,
             precision=settings.precision,
             device=device,
         )
-        self.network = StackedMlp(
+        network = StackedMlp(
             settings.members * layout.children,
-            (self.width, *settings.factored_hidden, 2 * layout.child_width),
+            (settings.composer_width, *settings.factored_hidden, 2 * layout.child_width),
             generator=generator,
             precision=settings.precision,
             device=device,
         )
-        self.composer = Composer(parameters, layout.root_count)
-        self.networks = {"composer": parameters, "network": self.network}
+        composer = Composer(parameters, settings.members, layout.children)
+        super().__init__(network, layout.child_columns, layout.child_valid, composer)
+        self._composer = composer
 
-    def compose(self, inputs: Tensor, mask: Tensor) -> Tensor:
-        """Sum of the masked root features: [members * children, batch, width]."""
+    def seen(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        """Rows of the composer's products, [heads, roots, root width + 1, batch]."""
         layout = self.layout
-        roots = inputs[..., layout.roots] * layout.root_valid
-        composed = self.composer(roots, mask)
-        return composed.transpose(1, 2).flatten(0, 1)
-
-    def __call__(self, inputs: Tensor, mask: Tensor) -> Tensor:
-        """[members, batch, in], [members, batch, roots, children] -> [members, batch, 2 obs]."""
-        raw = self.network(self.compose(inputs, mask))
-        return gather_children(raw, self.layout, self.members)
+        picked = inputs.mT.contiguous().index_select(1, layout.roots.flatten())
+        roots = picked.unflatten(1, layout.roots.shape) * layout.root_valid.unsqueeze(-1)
+        # The last one is 1, for the bias.
+        return self._composer.rows(pad(roots, (0, 0, 0, 1), value=1.0), mask)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mocoda.dynamics.architecture import Architecture
 from mocoda.dynamics.layout import Layout
 from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.networks import StackedMlp
 
 
-class Unfactored:
+class Unfactored(Architecture):
     """Each output depends on every input; the mask is ignored (the paper's baseline)."""
 
     def __init__(
@@ -20,15 +21,15 @@ class Unfactored:
         generator: torch.Generator | None,
         device: torch.device | str,
     ) -> None:
-        self.network = StackedMlp(
+        network = StackedMlp(
             settings.members,
             (layout.inputs, *settings.hidden, 2 * layout.outputs),
             generator=generator,
             precision=settings.precision,
             device=device,
         )
-        self.networks = {"network": self.network}
+        columns = torch.arange(layout.outputs, device=device).unsqueeze(0)
+        super().__init__(network, columns, torch.ones(columns.shape, device=device))
 
-    def __call__(self, inputs: Tensor, mask: Tensor) -> Tensor:
-        """[members, batch, in], [members, batch, roots, children] -> [members, batch, 2 obs]."""
-        return self.network(inputs)
+    def seen(self, inputs: Tensor, mask: Tensor) -> Tensor:
+        return inputs.to(self.network.dtype)
