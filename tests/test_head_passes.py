@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mocoda.head_passes import backward, forward, groups, relu_, relu_backward
+from mocoda.head_passes import backward, forward, groups
+from mocoda.matrix_products import relu_, relu_backward
 from mocoda.networks import Precision, StackedMlp
 from mocoda.seeding import torch_generator
 

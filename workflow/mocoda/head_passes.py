@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mocoda.matrix_products import Layers, linear
+from mocoda.matrix_products import Layers, linear, relu_, relu_backward
 from mocoda.networks import StackedMlp
 
 
@@ -44,32 +44,6 @@ def groups(network: StackedMlp, size: int) -> list[HeadGroup]:
         )
         for heads in (slice(start, start + size) for start in range(0, network.heads, size))
     ]
-
-
-def sortable(x: Tensor) -> Tensor:
-    """bf16 numbers on a CPU as the whole numbers with their bits, which are > 0 where they are.
-
-    A processor compares whole numbers directly, and bf16 only after conversion to fp32 and back:
-    three times as fast, and exactly the same result. Other tensors are returned as they are.
-    """
-    return x.view(torch.int16) if x.dtype == torch.bfloat16 and x.is_cpu else x
-
-
-def relu_(x: Tensor) -> Tensor:
-    """max(0, x), in place."""
-    sortable(x).relu_()
-    return x
-
-
-def relu_backward(gradient: Tensor, output: Tensor, out: Tensor) -> Tensor:
-    """`gradient` (broadcast to `output`) where a ReLU's `output` is > 0, else 0; written to `out`.
-
-    `out` may be `gradient` itself.
-    """
-    torch.ops.aten.threshold_backward.grad_input(
-        sortable(gradient).expand_as(output), sortable(output), 0, grad_input=sortable(out)
-    )
-    return out
 
 
 def forward(group: HeadGroup, x: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -19,7 +19,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mocoda.head_passes import relu_, relu_backward
+from mocoda.matrix_products import relu_, relu_backward
 from mocoda.networks import StackedMlp
 
 
