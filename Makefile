@@ -12,7 +12,7 @@ LOCKED = status=$$?; if ls .snakemake/locks/* >/dev/null 2>&1; then \
 	exit $$status
 
 .DEFAULT_GOAL := help
-.PHONY: help tables smoke plan unlock test lint clean-environment
+.PHONY: help tables smoke plan unlock test lint bench bench-peers clean-environment
 
 help: ## Show the commands.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -47,6 +47,16 @@ lint: $(INSTALLED) ## Style, types, and the workflow's own checks.
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile rules workflow/Snakefile
 	$(BIN)/snakemake --lint
+
+bench: $(INSTALLED) ## Speed, as ratios to peers: results/benchmarks.csv and .png (ONLY="names" for some).
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+bench-peers: .bench/d3rlpy/installed .bench/fetch/installed ## Peers of `make bench` in environments of their own (1.5 GB in .bench/).
+
+.bench/%/installed: benchmarks/environments/%.txt | $(INSTALLED)
+	$(BIN)/python -m venv .bench/$*
+	.bench/$*/bin/python -m pip install --quiet --requirement $<
+	touch $@
 
 clean-environment: ## Remove .venv; the next command makes it anew.
 	rm -rf .venv
