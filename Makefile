@@ -48,8 +48,10 @@ lint: $(INSTALLED) ## Style, types, and the workflow's own checks.
 	$(BIN)/snakefmt --check Snakefile rules workflow/Snakefile
 	$(BIN)/snakemake --lint
 
-bench: $(INSTALLED) ## Speed, as ratios to peers: results/benchmarks.csv and .png (ONLY="names" for some).
+bench: $(INSTALLED) ## Speed beside peers, growth, bf16 beside fp32: results/benchmarks.csv, scaling.csv (ONLY="names").
+	$(if $(ONLY),,$(SNAKEMAKE) $(foreach precision,bf16 fp32,results/nav2d/precision_$(precision)/tables.csv))
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+	$(if $(ONLY),,$(BIN)/python -m benchmarks.scaling)
 
 bench-peers: .bench/d3rlpy/installed .bench/fetch/installed ## Peers of `make bench` in environments of their own (1.5 GB in .bench/).
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import results
+from benchmarks import learning, results
 from benchmarks.cases import CASES
 from benchmarks.figure import draw
 from benchmarks.timing import Case, compare, rates
@@ -17,6 +17,7 @@ from mocoda.errors import UserError, suggestion
 from mocoda.figures.small_png import save_small
 
 ROUNDS, SECONDS = 5, 1.5
+LEARNING = "learning"
 
 
 def say(message: str) -> None:
@@ -28,7 +29,7 @@ def chosen_cases(names: Sequence[str]) -> list[Case]:
 
     Raises UserError for a name that is neither."""
     every = [case for group in CASES.values() for case in group]
-    known = [*CASES, *(case.name for case in every)]
+    known = [*CASES, *(case.name for case in every), LEARNING]
     for name in names:
         if name not in known:
             raise UserError(
@@ -99,7 +100,12 @@ def main(arguments: Sequence[str]) -> int:
                 # Read again, as another run may have written meanwhile.
                 frame = results.merged(results.read(table), rows)
                 results.write(frame, table)
-                save_small(draw(frame), picture)
+                save_small(draw(frame[frame["operation"] != learning.OPERATION]), picture)
+        if LEARNING in given.only or not given.only:
+            rows = learning.rows(Path("results/nav2d"))
+            if rows:
+                results.write(results.merged(results.read(table), rows), table)
+            say(f"{len(rows)} cells of nav2d in both precisions")
     except UserError as error:
         say(f"Error: {error}")
         return 1

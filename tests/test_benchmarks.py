@@ -195,8 +195,8 @@ def test_rows_say_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     frame = results.read(table)
     assert list(frame.columns) == results.COLUMNS
     assert list(frame["ours"]) == ["bf16", "fp32"]
-    assert list(frame["ours_per_second"]) == [20.0, 10.0]
-    assert list(frame["peer_per_second"]) == [5.0, 5.0]
+    assert list(frame["ours_measured"]) == [20.0, 10.0]
+    assert list(frame["peer_measured"]) == [5.0, 5.0]
     assert list(frame["ratio"]) == [4.0, 2.0]
     assert frame["target_ratio"][0] == 3.0
     assert pd.isna(frame["target_ratio"][1])
@@ -236,7 +236,7 @@ def test_a_run_from_the_command_line(
     given = ["--only", "sac_2x512", "--rounds", "1", "--seconds", "0.05", "--output", str(tmp_path)]
     assert command.main(given) == 0
     frame = results.read(tmp_path / "benchmarks.csv")
-    assert set(frame["peer"]) == {"PyTorch"}
+    assert set(frame["peer"]) == {"PyTorch", "PyTorch, critics frozen"}
     assert "fp32" in set(frame["ours"])
     assert (frame["ratio"] > 0).all()
     assert (tmp_path / "benchmarks.png").stat().st_size > 1000

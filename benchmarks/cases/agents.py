@@ -27,8 +27,11 @@ BATCHES = 16
 UPDATES = 10**9
 
 REPEATED = "PyTorch, states repeated"
+FROZEN = "PyTorch, critics frozen"
 NOTES = {
     "PyTorch": "same algorithm, settings and number of networks, in fp32",
+    FROZEN: "the same, but the actor's step computes no gradient of the critics' weights, which "
+    "single-file code computes and throws away",
     REPEATED: "the same, but each state goes through the behaviour ensemble once a proposal, as "
     "through the decoder of Fujimoto et al.'s code",
 }
@@ -86,6 +89,8 @@ def make(agent: str, hidden: tuple[int, ...], input_dim: int, action_dim: int) -
     options: dict[str, dict[str, Any]] = {"PyTorch": {}}
     if agent == "bcq":
         options[REPEATED] = {"repeat": True}
+    else:
+        options[FROZEN] = {"freeze": True}
     plain = {
         name: PEERS[agent](variants["fp32"].settings, input_dim, action_dim, **given)
         for name, given in options.items()

@@ -15,7 +15,10 @@ from mocoda.agents.sac import SACSettings
 
 
 class SAC:
-    """Two critics with targets and a stochastic actor; `noise` None draws from the global one."""
+    """Two critics with targets and a stochastic actor; `noise` None draws from the global one.
+
+    freeze : as of `benchmarks.peers.td3_bc`.
+    """
 
     def __init__(
         self,
@@ -23,8 +26,10 @@ class SAC:
         input_dim: int,
         action_dim: int,
         noise: torch.Generator | None = None,
+        freeze: bool = False,
     ) -> None:
         self.settings, self.action_dim, self.noise = settings, action_dim, noise
+        self.freeze = freeze
         hidden = settings.hidden_sizes
         self.actor = mlp((input_dim, *hidden, 2 * action_dim))
         self.critic_1 = Critic(input_dim, action_dim, hidden)
@@ -63,9 +68,8 @@ class SAC:
         critic_loss.backward()
         self.critic_adam.step()
 
-        # The critics' weights need no gradient here; leaving this out costs more.
         for parameter in self.critics:
-            parameter.requires_grad_(False)
+            parameter.requires_grad_(not self.freeze)
         action, log_density = self.sample(batch.input)
         q = torch.min(self.critic_1(batch.input, action), self.critic_2(batch.input, action))
         actor_loss = (settings.temperature * log_density - q).mean()

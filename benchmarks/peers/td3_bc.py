@@ -12,10 +12,16 @@ from mocoda.agents.td3_bc import TD3BCSettings
 
 
 class TD3BC:
-    """Two critics, an actor and their targets; `update` is one step on a batch."""
+    """Two critics, an actor and their targets; `update` is one step on a batch.
 
-    def __init__(self, settings: TD3BCSettings, input_dim: int, action_dim: int) -> None:
-        self.settings, self.updates = settings, 0
+    freeze : whether the actor's step leaves out the gradient of the critics' weights, which is
+        thrown away; single-file code usually does not.
+    """
+
+    def __init__(
+        self, settings: TD3BCSettings, input_dim: int, action_dim: int, freeze: bool = False
+    ) -> None:
+        self.settings, self.updates, self.freeze = settings, 0, freeze
         hidden = settings.hidden_sizes
         self.actor = mlp((input_dim, *hidden, action_dim))
         self.critic_1 = Critic(input_dim, action_dim, hidden)
@@ -48,9 +54,8 @@ class TD3BC:
         self.critic_adam.step()
 
         if self.updates % settings.policy_delay == 0:
-            # The critics' weights need no gradient here; leaving this out costs more.
             for parameter in self.critics:
-                parameter.requires_grad_(False)
+                parameter.requires_grad_(not self.freeze)
             action = self.actor(batch.input).tanh()
             q = torch.min(self.critic_1(batch.input, action), self.critic_2(batch.input, action))
             actor_loss = settings.behaviour_weight * F.mse_loss(action, batch.action) - q.mean()
