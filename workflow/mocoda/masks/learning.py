@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from mocoda.checkpoints import Checkpoint
 from mocoda.domains.base import Domain
 from mocoda.episodes import split_episodes
 from mocoda.errors import UserError
-from mocoda.masks.base import MaskVariant
+from mocoda.masks.base import Learn, MaskVariant
 from mocoda.masks.learned import LearnedMask, NetworkOf, Scale, Settings, load_mask
 from mocoda.masks.learned_settings import LearnedMaskSettings
 from mocoda.masks.learner import MaskLearner
@@ -155,22 +156,10 @@ def choose_threshold(mask: LearnedMask, curve: ThresholdCurve) -> None:
 
 def learned_variant(network_of: NetworkOf[Settings], settings: type[Settings]) -> MaskVariant:
     """The variant of a network that `learn_mask` trains."""
-
-    def learn(
-        settings: Settings,
-        domain: Domain,
-        rows: Transitions,
-        seed: int,
-        log: Callable[[str], None],
-        checkpoint: Checkpoint | None,
-        held_out: np.ndarray | None = None,
-    ) -> LearnedMask:
-        return learn_mask(network_of, settings, domain, rows, seed, log, checkpoint, held_out)
-
-    def fit(settings: Settings, domain: Domain, rows: Transitions, seed: int) -> LearnedMask:
-        return learn(settings, domain, rows, seed, print, None)
-
-    def load(settings: Settings, domain: Domain, tensors: dict[str, torch.Tensor]) -> LearnedMask:
-        return load_mask(network_of, settings, domain, tensors)
-
-    return MaskVariant(settings, fit, load, learn=learn)  # type: ignore[arg-type]
+    learn: Learn = partial(learn_mask, network_of)
+    return MaskVariant(
+        settings,
+        fit=partial(learn, log=print, checkpoint=None),
+        load=partial(load_mask, network_of),
+        learn=learn,
+    )
