@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.results import commit, processor
+from benchmarks.results import processor
 from mocoda.tables.names import display
 
 SCALES = {"bf16": "precision_bf16", "fp32": "precision_fp32"}
 OPERATION = "learning in bf16"
 # What is compared, and the columns that name a cell.
 METRICS = ("steps to goal", "error norm x100, mean prediction")
-CELL = ["agent", "distribution", "dynamics", "metric", "unit", "seeds"]
+CELL = ["agent", "distribution", "dynamics", "metric", "unit"]
 
 
 def rows(folder: Path) -> list[dict[str, object]]:
@@ -32,6 +32,7 @@ def rows(folder: Path) -> list[dict[str, object]]:
         return []
     ours, fp32 = (pd.read_csv(files[name]) for name in SCALES)
     both = ours.merge(fp32, on=CELL, suffixes=("", " fp32"))
+    made = datetime.fromtimestamp(files["bf16"].stat().st_mtime, UTC)
     found: list[dict[str, object]] = []
     for facts in both.to_dict("records"):
         if facts["metric"] not in METRICS:
@@ -57,8 +58,8 @@ def rows(folder: Path) -> list[dict[str, object]]:
                 "threads": 1,
                 "processor": processor(),
                 "torch": "",
-                "commit": commit(),
-                "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+                "commit": f"code {facts['code_version']}",
+                "date": made.strftime("%Y-%m-%d %H:%M UTC"),
                 "note": f"means over {facts['seeds']} seeds, rounds: seeds; spread: 95 % interval "
                 "of fp32 over its mean",
             }

@@ -56,7 +56,7 @@ def busy() -> str:
     Bf16 matrix units and caches are shared: a busy neighbour costs ours more than fp32 peers.
     """
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
-    return f"; measured beside other work (load {load:.1f} on {cores} cores)" if load > 2 else ""
+    return f"; measured beside other work (load {load:.1f} on {cores} cores)" if load > 1.5 else ""
 
 
 def commit() -> str:

@@ -87,6 +87,19 @@ def test_fitting_lowers_the_held_out_error() -> None:
     assert after[1] < before[1] - 0.01
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("kind", ["unfactored", "globally_factored", "locally_factored"])
+def test_a_nan_reaches_the_loss_in_the_update_that_it_comes_in(
+    kind: str, precision: Precision
+) -> None:
+    """ReLUs in bf16 hide it from the outputs."""
+    fitted = learner(precision, kind)
+    batch = fitted.batches(0, 1)[0]
+    assert fitted.update(batch).negative_log_likelihood.isfinite()
+    batch.inputs[1, 5, 2] = torch.nan
+    assert not fitted.update(batch).negative_log_likelihood.isfinite()
+
+
 def test_validation_is_the_mean_over_members_rows_and_columns() -> None:
     fitted = learner()
     members, rows = fitted.settings.members, fitted.validation

@@ -49,6 +49,7 @@ def table_of(folder: Path, scale: str, steps: float) -> None:
         "mean": [steps, 100.0, 0.5],
         "ci_low": [0.9 * steps, 90.0, 0.4],
         "ci_high": [1.1 * steps, 100.0, 0.6],
+        "code_version": ["0123456789ab"] * 3,
     }
     (folder / scale).mkdir(parents=True)
     pd.DataFrame(rows).to_csv(folder / scale / "tables.csv", index=False)

@@ -15,6 +15,7 @@ from mocoda.errors import UserError
 from mocoda.networks import StackedMlp
 from mocoda.seeding import torch_generator
 from mocoda.stages.agent_training import check_device
+from mocoda.training import rows_not_finite
 
 SEEDS = [3, 11, 5]
 UPDATES = 12
@@ -144,6 +145,15 @@ def test_a_network_of_several_runs_is_their_networks(precision: Any, shared: boo
         gradient.parameters.detach().copy_(own.gradient)
         for part, value in gradient.state().items():
             torch.testing.assert_close(step.state()[part][run], value)
+
+
+def test_a_number_that_is_not_finite_is_told_with_its_run() -> None:
+    batch = stacked([random_batch(24, seed) for seed in SEEDS])
+    batch.input[2, 7, 1] = torch.nan
+    assert rows_not_finite(batch) == "input: run 2, rows [7] of the batch"
+    alone = random_batch(24, 0)
+    alone.reward[[3, 5]] = torch.inf
+    assert rows_not_finite(alone) == "reward: rows [3, 5] of the batch"
 
 
 def test_published_bcq_is_refused() -> None:

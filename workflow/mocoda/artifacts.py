@@ -132,11 +132,13 @@ def write_tensors(path: Path | str, tensors: Mapping[str, torch.Tensor]) -> None
             raise unwritable(Path(path), OSError(str(error))) from error
 
 
-def read_tensors(path: Path | str) -> dict[str, torch.Tensor]:
-    """Read safetensors; raises UserError if the file is missing or damaged."""
+def read_tensors(path: Path | str, prefix: str = "") -> dict[str, torch.Tensor]:
+    """Read safetensors: those whose names begin with `prefix`, without it; raises UserError if the
+    file is missing or damaged."""
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
+            return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
     except (OSError, SafetensorError) as error:
         raise UserError(
             path,

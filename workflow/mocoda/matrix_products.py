@@ -22,7 +22,8 @@ def resolve_precision(precision: Precision, device: torch.device | str) -> torch
     if precision == "bf16":
         return torch.bfloat16
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        has_units = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if has_units else torch.float32
     find = getattr(torch.cpu, "get_capabilities", None)  # newer than the oldest torch we accept
     has_tiles = device.type == "cpu" and find is not None and find().get("amx_bf16", False)
     return torch.bfloat16 if has_tiles else torch.float32
@@ -76,7 +77,8 @@ def sortable(x: Tensor) -> Tensor:
     """bf16 numbers on a CPU as the whole numbers with their bits, which are > 0 where they are.
 
     A processor compares whole numbers directly, and bf16 only after conversion to fp32 and back:
-    three times as fast, and exactly the same result. Other tensors are returned as they are.
+    three times as fast, and exactly the same result for all numbers; but a NaN is not > 0 either,
+    so whoever uses this looks for NaN elsewhere. Other tensors are returned as they are.
     """
     return x.view(torch.int16) if x.dtype == torch.bfloat16 and x.is_cpu else x
 

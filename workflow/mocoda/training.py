@@ -41,18 +41,33 @@ def remedy(checkpoint: Checkpoint | None) -> str:
     return f"Lower the learning rate, or set precision to fp32.{kept}"
 
 
+def listed(flags: torch.Tensor) -> list[int]:
+    """The first five numbers whose flags [n] are set."""
+    found: list[int] = flags.nonzero().flatten()[:5].tolist()
+    return found
+
+
 def rows_not_finite(batch: Any) -> str:
-    """Which rows of a batch hold a number that is not finite: `column: rows`, or that none does."""
+    """Which rows of a batch hold a number that is not finite: `column: rows`, or that none does.
+
+    A batch with `runs` has the rows of each run side by side.
+    """
     if not is_dataclass(batch):
         return "its rows are not known"
     faults = []
+    runs = getattr(batch, "runs", None)
     for field in fields(batch):
         values = getattr(batch, field.name)
         if isinstance(values, torch.Tensor) and values.is_floating_point():
             bad = ~torch.isfinite(values)
             if bad.any():
-                rows = bad.reshape(len(values), -1).any(dim=1).nonzero().flatten()
-                faults.append(f"{field.name}: rows {rows[:5].tolist()} of the batch")
+                lead = values.shape[: 1 if runs is None else 2]
+                rows = bad.reshape(*lead, -1).any(dim=-1)
+                if runs is not None:
+                    run = int(rows.any(dim=1).nonzero()[0])
+                    faults.append(f"{field.name}: run {run}, rows {listed(rows[run])} of the batch")
+                else:
+                    faults.append(f"{field.name}: rows {listed(rows)} of the batch")
     return "; ".join(faults) or "all its rows are finite"
 
 

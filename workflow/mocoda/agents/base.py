@@ -35,6 +35,11 @@ class Batch:
     next_input: Tensor
     not_terminated: Tensor
 
+    @property
+    def runs(self) -> int | None:
+        """How many runs have their rows here; None for one alone."""
+        return len(self.reward) if self.reward.dim() == 2 else None
+
 
 class AgentSettings(BaseModel):
     """What all agents share. Defaults: MoCoDA's hook experiments (appendix; published code)."""

@@ -92,6 +92,9 @@ class Architecture:
         if self.composer is not None:
             self.composer.finish()
         negative_log_likelihood, squared_error = torch.stack(sums).sum(dim=0)
+        # A ReLU in bf16 hides a NaN from the losses, but not from the gradients.
+        for network in self.networks.values():
+            negative_log_likelihood = negative_log_likelihood + 0.0 * network.gradient.sum()
         return negative_log_likelihood, squared_error
 
     def by_head(self, target: Tensor) -> Tensor:

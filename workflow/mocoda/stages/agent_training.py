@@ -77,6 +77,16 @@ def train_runs(job: Job, runs: Sequence[Run], side_by_side: bool) -> list[Traine
     training = TrainingSettings.model_validate(job.settings["training"])
     settings = variant.settings.model_validate(job.settings["agent"])
     check_device(training.device)
+    seeds = [seed_for(*run.names) for run in runs]
+    # Before the rows are read: it refuses what cannot be trained.
+    agent = variant.make(
+        settings,
+        domain.slots.observation_dim + len(domain.agent_goal_columns),
+        domain.slots.action_dim,
+        training.updates,
+        seeds if side_by_side else seeds[0],
+        training.device,
+    )
     sources = []
     for run in runs:
         table = run.table(domain)
@@ -86,15 +96,6 @@ def train_runs(job: Job, runs: Sequence[Run], side_by_side: bool) -> list[Traine
                 domain, table, run.names, training.goals, training.normalise, training.device
             )
         )
-    seeds = [seed_for(*run.names) for run in runs]
-    agent = variant.make(
-        settings,
-        len(sources[0].mean),
-        domain.slots.action_dim,
-        training.updates,
-        seeds if side_by_side else seeds[0],
-        training.device,
-    )
     planned = agent.planned_updates
     snapshots = Snapshots(agent, planned, training.updates, training.snapshots, job.checkpoint())
     if not snapshots.whole():

@@ -29,10 +29,8 @@ def taken_out(job: Job) -> Trained:
     where = job.wildcards
     name = f"{where['distribution']}/{where['dynamics']}/seed_{where['seed']}"
 
-    def below(file: str) -> dict:
-        start = f"{name}:"
-        tensors = read_tensors(job.inputs[file])
-        return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
-
-    card = read_json(job.inputs["side_by_side_card"])[name]
-    return Trained(below("side_by_side_policies"), below("side_by_side_snapshots"), card)
+    return Trained(
+        read_tensors(job.inputs["side_by_side_policies"], f"{name}:"),
+        read_tensors(job.inputs["side_by_side_snapshots"], f"{name}:"),
+        read_json(job.inputs["side_by_side_card"])[name],
+    )
