@@ -20,6 +20,8 @@ REFERENCE = "heuristic"
 HELD_OUT, ORACLE = "held-out rows", "two-box rows"
 GENERATED = "next states with"
 EDGE = "edge "
+# What an interval cannot go beyond, by unit.
+ENDS = {"%": (0.0, 100.0), "share": (0.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def of_measures(one: MaskScale) -> list[dict[str, object]]:
     for (name, unit), part in one.measures.groupby(["measure", "unit"], sort=False):
         values = part["value"].to_numpy()
         low, high = student_t_interval(values) if len(values) > 1 else (np.nan, np.nan)
+        low, high = np.clip((low, high), *ENDS.get(str(unit), (-np.inf, np.inf)))  # NaN stays
         found.append(measure(str(name), str(unit), values.mean(), low, high, len(values)))
     return found
 
