@@ -24,7 +24,7 @@ from mocoda.figures.style import (
     tidy,
 )
 
-COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, "#6E6E6E")
+COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, "#6E6E6E", "#8C564B")
 TARGET, SLOWER = "target", "the same speed"
 IN_FP32 = "hollow: ours in fp32"
 SHAPE_LETTERS = 48

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from benchmarks import results
 from mocoda.artifacts import atomic_path
@@ -85,6 +86,9 @@ def draw(frame: pd.DataFrame) -> Figure:
             )
         axes.set_xscale("log")
         axes.set_yscale("log")
+        if axis == "objects":
+            axes.set_xticks(OBJECTS, [str(objects) for objects in OBJECTS])
+            axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("transitions" if axis == "rows" else "objects (slots of the state)")
         axes.set_title(title, fontsize=9)
         tidy(axes)
