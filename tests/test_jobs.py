@@ -116,10 +116,11 @@ def test_the_terminal_shows_the_failing_rule_and_the_end_of_its_log(
     """By the profile that is shipped."""
     package = tmp_path / "edited" / "mocoda"
     shutil.copytree(own / "package" / "mocoda", package)
-    stage = package / "stages" / "train_offline_agent.py"
+    stage = package / "stages" / "agent_training.py"
     text = stage.read_text()
-    planted = '    raise RuntimeError("planted")\n    domain = DOMAINS[job.wildcards["domain"]]\n'
-    stage.write_text(text.replace('    domain = DOMAINS[job.wildcards["domain"]]\n', planted, 1))
+    line = '    domain = DOMAINS[job.wildcards["domain"]]\n'
+    assert line in text
+    stage.write_text(text.replace(line, f'    raise RuntimeError("planted")\n{line}', 1))
     profile = ("--workflow-profile", str(REPOSITORY / "profiles/default"))
     policy = str(RUN / "policy.safetensors")
     run = snakemake(own, *profile, target=policy, package=package)

@@ -174,6 +174,24 @@ def test_a_writer_goes_on_after_the_last_whole_shard(tmp_path: Path) -> None:
     assert (tmp_path / "whole.json").read_bytes() == (tmp_path / "resumed.json").read_bytes()
 
 
+def test_what_a_kill_left_of_a_chunk_is_no_part_of_the_store(tmp_path: Path) -> None:
+    rows = logged_rows(40)
+    whole_manifest, _ = store_in(tmp_path / "whole", 40, 20)
+    folder = tmp_path / "killed"
+    writer = TransitionWriter(folder, 40, WIDTHS, 20)
+    writer.write(0, rows.take(slice(0, 20)))
+    # As Zarr names the file of a chunk until all its bytes are there.
+    left = folder / STORE / "observation" / "c" / "1" / "0.0123456789abcdef.partial"
+    left.parent.mkdir()
+    left.write_bytes(b"a part")
+    again = TransitionWriter(folder, 40, WIDTHS, 20)
+    again.write(1, rows.take(slice(20, 40)))
+    again.finish()
+    write_manifest(tmp_path / "manifest.json", folder, {"why": "test"})
+    assert (tmp_path / "manifest.json").read_bytes() == whole_manifest.read_bytes()
+    assert not left.exists()
+
+
 def test_a_kill_while_the_store_is_made_does_no_harm(tmp_path: Path) -> None:
     rows = logged_rows(20)
     TransitionWriter(tmp_path / "store", 20, WIDTHS, 20)

@@ -45,6 +45,9 @@ class TransitionWriter:
         self.shard_rows = min(shard_rows, rows)
         self.shards = -(-rows // self.shard_rows)
         root = self.folder / STORE
+        # Zarr writes a chunk under such a name first: what a killed run left of one.
+        for left in root.rglob("*.partial"):
+            left.unlink()
         try:
             self.group = zarr.open_group(root, mode="a", zarr_format=3)
             columns = {**COLUMNS, **(SWAP_COLUMNS if swaps else {})}
