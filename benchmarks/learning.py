@@ -35,7 +35,7 @@ def rows(folder: Path) -> list[dict[str, object]]:
     made = datetime.fromtimestamp(files["bf16"].stat().st_mtime, UTC)
     found: list[dict[str, object]] = []
     for facts in both.to_dict("records"):
-        if facts["metric"] not in METRICS:
+        if facts["metric"] not in METRICS or facts["distribution"] == "-":  # the oracle
             continue
         mean, peer = facts["mean"], facts["mean fp32"]
         who = "" if facts["agent"] == "-" else f"{display(facts['agent'])} on "
