@@ -133,6 +133,22 @@ def test_labels_are_the_domains(table: Table, goals: str) -> None:
     assert all(row.tobytes() in known for row in drawn.numpy())
 
 
+def test_no_row_ends_the_return_where_none_shall(table: Table) -> None:
+    """The same rows with the same rewards; without it, some rows do end the return."""
+    # Both boxes at the goal of a row, so that some do succeed.
+    boxes, goals = [16 + 4 + column for column in (6, 7, 8, 11, 12, 13)], table.goals[:50]
+    rows = table.rows.clone()
+    rows[:50, boxes] = goals
+    solved = Table(rows, table.goals, table.real)
+    ending = joined(list(source(solved).block(3, [400])))
+    never = BatchSource(DOMAIN, solved, ("test", 0), "dataset", False, "never")
+    going_on = joined(list(never.block(3, [400])))
+    assert torch.equal(ending.pop("not_terminated") == 0, DOMAIN.terminated(ending["reward"]))
+    assert DOMAIN.terminated(ending["reward"]).any()
+    assert (going_on.pop("not_terminated") == 1).all()
+    assert all(torch.equal(value, going_on[name]) for name, value in ending.items())
+
+
 def test_dataset_goals_stay_with_their_row_and_batch_goals_are_new(table: Table) -> None:
     by_row = {
         row.tobytes(): goal for row, goal in zip(table.rows.numpy(), table.goals, strict=True)

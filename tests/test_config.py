@@ -178,6 +178,15 @@ def test_a_value_out_of_range_is_told_with_key_and_value(
         (lambda raw: at(raw, "scales").update(big=3), "scales.big: expected settings by stage"),
         (lambda raw: at(raw).update(seeds=[0, 0]), "seeds: expected different whole numbers"),
         (lambda raw: at(raw).update(seeds=[-1]), "seeds: expected different whole numbers"),
+        (
+            lambda raw: raw["domains"]["nav2d"]["train_offline_agent"].update(terminal="never"),
+            "nav2d.train_offline_agent.terminal: expected success, for episodes of 'nav2d' end at "
+            "the goal; found never.",
+        ),
+        (
+            lambda raw: at(raw, "collect_empirical").update(interrupted=0.6, shoves=0.5),
+            "expected interrupted + shoves below 1",
+        ),
         (lambda raw: raw.update(domains={}), "domains: expected a section for each domain"),
         (lambda raw: raw.pop("domains"), "domains: expected a section for each domain"),
         (lambda raw: at(raw).pop("tables"), "tables: expected a value; found none."),

@@ -11,6 +11,7 @@ from mocoda.domains.hooksweep2 import task
 from mocoda.domains.hooksweep2.collection import CollectionSettings, collect
 from mocoda.domains.hooksweep2.expert import box_positions, evaluate_oracle
 from mocoda.domains.hooksweep2.lanes import clear_of_other
+from mocoda.domains.hooksweep2.scene import HEAD_HALF_SIZE, HEAD_OFFSET
 from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator
 from mocoda.transition_checks import check
 
@@ -61,6 +62,34 @@ def test_experts_succeed_and_cover_boxes_sides_and_lanes(collected: Collected) -
     assert min(counts.values()) > 0.15 * sum(counts.values())
     for coverage in facts["lane_offset_coverage"].values():
         assert sum(count > 0 for count in coverage["episodes"]) == 8
+
+
+def test_shoves_show_what_sweeps_do_not() -> None:
+    """Boxes pushed to all sides, and boxes that the hook came down on; one box at a time."""
+
+    def rows_of(shoves: float) -> tuple[Collected, np.ndarray, np.ndarray]:
+        settings = CollectionSettings(
+            transitions=4000, interrupted=0.0, shoves=shoves, action_noise=0, random_actions=0
+        )
+        found = collect(settings, 5, 2, lambda text: None)
+        rows = found.transitions
+        step = box_positions(rows.next_observation) - box_positions(rows.observation)
+        sideways = (np.abs(step[..., 1]) > 0.01).any(axis=1)
+        # Centres of boxes within the head's outline while the hook is low.
+        head = rows.observation[:, None, :2] + np.array(HEAD_OFFSET)
+        inside = np.abs(box_positions(rows.observation) - head) < np.array(HEAD_HALF_SIZE)
+        beneath = inside.all(axis=2).any(axis=1) & (rows.observation[:, 2] < 0.45)
+        return found, sideways, beneath
+
+    with_shoves, sideways, beneath = rows_of(0.9)
+    facts = with_shoves.facts
+    assert facts["shoves_kept"] > 0.7 * facts["episodes_kept"]
+    assert facts["shoves_kept"] + facts["sweeps_kept"] == facts["episodes_kept"]
+    assert facts["largest_displacement_of_lesser_moved_box"] <= 0.04
+    without, seldom, never = rows_of(0.0)
+    assert without.facts["shoves_kept"] == 0
+    assert sideways.mean() > 3 * seldom.mean()
+    assert beneath.mean() > 0.005 > never.mean()
 
 
 def test_same_seed_same_bytes_for_any_number_of_threads() -> None:

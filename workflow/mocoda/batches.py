@@ -80,6 +80,7 @@ class BatchSource:
         each row was labelled with once (published).
     normalise : whether inputs are shifted and scaled by the table's mean and deviation (our
         choice; the published code does not).
+    terminal : "success" ends the return at rows that succeed; "never" at none.
     """
 
     def __init__(
@@ -89,9 +90,11 @@ class BatchSource:
         names: tuple[object, ...],
         goals: Literal["batch", "dataset"],
         normalise: bool,
+        terminal: Literal["success", "never"] = "success",
         device: torch.device | str = "cpu",
     ) -> None:
         self.domain, self.names, self.goals = domain, names, goals
+        self.terminal = terminal
         self.real, self.generated = table.real, table.generated
         self.device = torch.device(device)
         self.rows, self.row_goals = table.rows.to(self.device), table.goals.to(self.device)
@@ -124,7 +127,9 @@ class BatchSource:
         width, action_dim = self.domain.slots.observation_dim, self.domain.slots.action_dim
         observation, action, next_observation = row.split([width, action_dim, width], dim=1)
         reward = self.domain.reward(next_observation, goal)
-        going_on = (~self.domain.terminated(reward)).float()
+        going_on = torch.ones_like(reward)
+        if self.terminal == "success":
+            going_on = (~self.domain.terminated(reward)).float()
         seen_goal = goal[:, list(self.domain.agent_goal_columns)]
         inputs = self.inputs(observation, seen_goal)
         next_inputs = self.inputs(next_observation, seen_goal)

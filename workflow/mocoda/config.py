@@ -20,6 +20,7 @@ from mocoda.config_scales import check_scales, check_swaps
 from mocoda.config_tables import Strict, TableSettings, check_masks, check_names
 from mocoda.config_text import NOT_FINITE, describe, leaves, merged
 from mocoda.domains import DOMAINS
+from mocoda.domains.base import Domain
 from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.errors import suggestion
 from mocoda.masks import MASKS
@@ -179,6 +180,7 @@ def check_section(
             )
         faults += check_sizes(at, config)
         faults += check_swaps(at, domain, config)
+        faults += check_task(at, DOMAINS[domain], config)
     faults += [
         f"{key}: expected a finite number; found {value!r}."
         for key, value in leaves(at, written)
@@ -198,6 +200,16 @@ def foreign_mask_keys(kind: object) -> set[str]:
     fields = {name: set(variant.settings.model_fields) for name, variant in MASKS.items()}
     own = fields.get(str(kind), set())
     return set().union(*fields.values()) - own if own else set()
+
+
+def check_task(at: str, domain: Domain, config: DomainConfig) -> list[str]:
+    """Faults in settings that depend on what the domain's task is."""
+    if config.train_offline_agent.terminal == "never" and domain.ends_at_goal:
+        return [
+            f"{at}.train_offline_agent.terminal: expected success, for episodes of "
+            f"'{domain.name}' end at the goal; found never."
+        ]
+    return []
 
 
 def check_sizes(at: str, config: DomainConfig) -> list[str]:

@@ -34,4 +34,7 @@ DISTRIBUTIONS: dict[str, Distribution | None] = {
     "coda": Distribution("coda"),
     "coda_unmasked": Distribution("coda_unmasked"),
     "coda_mocoda": Distribution("coda_mocoda"),
+    # Ceilings, which say where a loss is.
+    "mocoda_truth": Distribution("mocoda_truth"),
+    "target_task": Distribution("target_task"),
 }

@@ -7,13 +7,17 @@ from mocoda.augmentation import (
     dyna,
     mocoda,
     mocoda_components,
+    mocoda_truth,
     rand,
+    target_task,
 )
 from mocoda.augmentation.base import AugmentationVariant, Generated, Ingredients
 
 AUGMENTATION: dict[str, AugmentationVariant] = {
     "mocoda": mocoda.VARIANT,
     "mocoda_components": mocoda_components.VARIANT,
+    "mocoda_truth": mocoda_truth.VARIANT,
+    "target_task": target_task.VARIANT,
     "rand": rand.VARIANT,
     "dyna": dyna.VARIANT,
     "coda": coda.VARIANT,

@@ -16,7 +16,7 @@ from mocoda.errors import UserError
 from mocoda.masks import Mask
 from mocoda.parents.gmm import Parents
 from mocoda.seeding import torch_generator
-from mocoda.transitions import Transitions
+from mocoda.transitions import Provenance, Transitions
 
 Need = Literal["transitions", "mask", "parents", "dynamics"]
 
@@ -140,6 +140,7 @@ class AugmentationVariant:
         shard is one call with names of its own: a killed run goes on at the shard it was in.
     chosen_from : whether more rows are proposed than a data set takes, for rebalancing to choose.
     swaps : whether rows are swapped from logged ones, whose numbers are then stored with them.
+    provenance : where its rows come from; swapped ones are CoDA's in any case.
     refuses : (domain) -> why it cannot be used with this domain, or "" where it can.
     """
 
@@ -148,4 +149,5 @@ class AugmentationVariant:
     generate: Callable[[Any, Ingredients, int, tuple[Any, ...]], Generated]
     chosen_from: bool = False
     swaps: bool = False
+    provenance: Provenance = Provenance.MODEL
     refuses: Callable[[Domain], str] = lambda domain: ""

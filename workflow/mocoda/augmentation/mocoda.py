@@ -16,16 +16,20 @@ def generate(
     settings: NoSettings, ingredients: Ingredients, rows: int, names: tuple[Any, ...]
 ) -> Generated:
     """Draw valid parents and one child each; counts are the rejected proposals by reason."""
+    observation, action, counts = draw_parents(ingredients, rows, names)
+    return Generated(observation, action, ingredients.children(observation, action, names), counts)
+
+
+def draw_parents(
+    ingredients: Ingredients, rows: int, names: tuple[Any, ...]
+) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
+    """Valid observations and actions, float32 [rows, obs] and [rows, act], and what was counted."""
     domain = ingredients.domain
     parents: Parents = given(ingredients.parents, "parents")
     mask: Mask = given(ingredients.mask, "mask")
     drawn, counts = propose_for(domain, mask, parents, rows, numpy_generator(*names, "parents"))
     split = domain.slots.observation_dim
-    observation = drawn[:, :split].astype(np.float32)
-    action = drawn[:, split:].astype(np.float32)
-    return Generated(
-        observation, action, ingredients.children(observation, action, names), dict(counts)
-    )
+    return drawn[:, :split].astype(np.float32), drawn[:, split:].astype(np.float32), dict(counts)
 
 
 VARIANT = AugmentationVariant(

@@ -93,7 +93,13 @@ def train_runs(job: Job, runs: Sequence[Run], side_by_side: bool) -> list[Traine
         job.log(f"{table.real} real and {table.generated} generated transitions")
         sources.append(
             BatchSource(
-                domain, table, run.names, training.goals, training.normalise, training.device
+                domain,
+                table,
+                run.names,
+                training.goals,
+                training.normalise,
+                training.terminal,
+                training.device,
             )
         )
     planned = agent.planned_updates

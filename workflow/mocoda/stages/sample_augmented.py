@@ -27,10 +27,15 @@ from mocoda.stores import TransitionWriter, read_transitions, write_manifest
 from mocoda.transitions import Provenance, Transitions
 
 
-def label(domain: Domain, generated: Generated, names: tuple[Any, ...]) -> Transitions:
+def label(
+    domain: Domain,
+    generated: Generated,
+    names: tuple[Any, ...],
+    provenance: Provenance = Provenance.MODEL,
+) -> Transitions:
     """Whole rows: goals of the target task, and the domain's rewards and ends for them.
 
-    `names` names the random stream of the goals.
+    `names` names the random stream of the goals; `provenance` is that of rows without sources.
     """
     rows = len(generated.observation)
     goal = domain.sample_goals(rows, numpy_generator(*names, "goals")).astype(np.float32)
@@ -45,9 +50,9 @@ def label(domain: Domain, generated: Generated, names: tuple[Any, ...]) -> Trans
         truncated=np.zeros(rows, dtype=bool),
         episode=np.full(rows, -1, dtype=np.int64),
         step=np.zeros(rows, dtype=np.int32),
-        provenance=np.where(
-            sources_of(generated)[:, 0] < 0, Provenance.MODEL, Provenance.CODA
-        ).astype(np.uint8),
+        provenance=np.where(sources_of(generated)[:, 0] < 0, provenance, Provenance.CODA).astype(
+            np.uint8
+        ),
     )
 
 
@@ -105,7 +110,7 @@ def sample_augmented(job: Job) -> None:
         by_shard[str(shard)] = generated.counts
         write_json(counted, by_shard)
         columns = {"sources": sources_of(generated), "swapped_roots": roots_of(generated)}
-        rows = label(domain, generated, names)
+        rows = label(domain, generated, names, variant.provenance)
         writer.write(shard, rows, columns if variant.swaps else None)
         job.log(f"shard {shard + 1}/{writer.shards}: {stop} of {rows_in_all} rows")
     counts: Counter[str] = Counter()

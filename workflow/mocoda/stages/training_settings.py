@@ -21,6 +21,11 @@ class TrainingSettings(BaseModel):
     normalise: bool = Field(
         False, description="Normalise the agent's inputs (published: no; our default scale does)."
     )
+    terminal: Literal["success", "never"] = Field(
+        "success",
+        description="Which rows end the return: those that succeed (published), or none, as where "
+        "the task goes on and success is counted at its last step (our choice).",
+    )
     snapshots: int = Field(
         10, ge=1, description="Policies kept on the way for the curve, the final one included."
     )
@@ -38,4 +43,5 @@ class TrainingSettings(BaseModel):
         """What departs from the published recipe, in words, for the tables."""
         inputs = "inputs normalised" if self.normalise else "inputs as they are"
         when = "each time a row is drawn" if self.goals == "batch" else "once a row"
-        return f"{inputs}, goals drawn {when}"
+        ends = "" if self.terminal == "success" else ", no row ends the return"
+        return f"{inputs}, goals drawn {when}{ends}"

@@ -25,6 +25,8 @@ NAMES: dict[str, str] = {
     "coda": "CoDA, masked",
     "coda_unmasked": "CoDA, unmasked",
     "coda_mocoda": "CoDA and MoCoDA",
+    "mocoda_truth": "MoCoDA, true children",
+    "target_task": "expert on the target task",
     # masks
     "heuristic": "heuristic",
     "ground_truth": "ground truth",
@@ -48,6 +50,8 @@ DISTRIBUTIONS = (
     "coda_unmasked",
     "coda",
     "coda_mocoda",
+    "mocoda_truth",
+    "target_task",
 )
 DYNAMICS = ("none", "locally_factored", "globally_factored", "unfactored")
 # Dynamics that a column's title does not name.

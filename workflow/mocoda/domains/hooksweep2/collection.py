@@ -6,7 +6,8 @@ is rejected whole and counted. What the expert varies, and why, is in `lanes`.
 
 A share of the episodes is *interrupted*: the hook begins to sweep both boxes, lifts before it
 touches the second one, and the episode ends. They move at most one box too, and show the hook
-beside a box at rest in the poses that two boxes need, which no clear lane allows.
+beside a box at rest in the poses that two boxes need, which no clear lane allows. Another share
+are *shoves* (see there): what the hook does to a box that it meets by mistake.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mocoda.domains.base import Collected
 from mocoda.domains.hooksweep2 import scene, task
 from mocoda.domains.hooksweep2.expert import CLEAR_HEIGHT, SweepExpert, box_positions
 from mocoda.domains.hooksweep2.lanes import SIDES, Starts, draw_clear_starts, offset_edges
+from mocoda.domains.hooksweep2.shoves import ShoveExpert
 from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator
 from mocoda.seeding import numpy_generator
 from mocoda.transitions import Provenance, Transitions, concatenate
@@ -81,6 +83,13 @@ class CollectionSettings(BaseModel):
         description="Share of episodes that begin to sweep both boxes and stop before the second "
         "is touched (our choice: shows each box at rest under hook poses that two boxes need).",
     )
+    shoves: float = Field(
+        default=0.15,
+        ge=0.0,
+        lt=1.0,
+        description="Share of episodes that lower the hook anywhere around a box, on it too, and "
+        "push in a random direction (our choice: shows what an expert that never errs does not).",
+    )
     lane_bins: int = Field(
         default=8,
         ge=1,
@@ -88,6 +97,14 @@ class CollectionSettings(BaseModel):
         description="Strata of the lane offset (head's centre minus box, y) per box and side (our "
         "choice; 1 leaves it unstratified within its range).",
     )
+
+    @model_validator(mode="after")
+    def _some_sweeps(self) -> CollectionSettings:
+        if self.interrupted + self.shoves >= 1:
+            raise ValueError(
+                f"expected interrupted + shoves below 1; found {self.interrupted} + {self.shoves}"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -121,6 +138,7 @@ def run_episodes(
     observation = simulator.place(starts.boxes)
     chosen = (np.arange(2) == starts.box[:, None]) | starts.interrupted[:, None]
     expert = SweepExpert(observation, starts.aim, chosen, lane=starts.lane, gap=starts.gap)
+    shover = ShoveExpert(starts.shoves)
     stopped = np.zeros(n, dtype=bool)
     observations[:, 0] = observation
     length = np.full(n, task.HORIZON)
@@ -128,7 +146,9 @@ def run_episodes(
     active = np.ones(n, dtype=bool)
     for step in range(task.HORIZON):
         action = expert.act(observation)
+        action = np.where(starts.shoved[:, None], shover.act(observation), action)
         stopped |= starts.interrupted & expert.about_to_touch_both(observation)
+        stopped |= starts.shoved & shover.done
         action[stopped] = LIFT
         action += settings.action_noise * generator.standard_normal(action.shape)
         uniform = generator.uniform(-1.0, 1.0, size=action.shape)
@@ -137,7 +157,7 @@ def run_episodes(
         observation = simulator.step(actions[:, step], active)
         observations[:, step + 1] = observation
         good = task.success(task.reward(observation, starts.goal))
-        held = np.where(good, held + 1, 0)
+        held = np.where(good & ~starts.shoved, held + 1, 0)
         ending = active & (held >= settings.hold_steps)
         ending |= active & stopped & (observation[:, 2] > CLEAR_HEIGHT)
         length[ending] = step + 1
@@ -211,6 +231,7 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
     rejected = {"other_box_moved": 0, "box_left_table": 0}
     parts: list[Transitions] = []
     attempted = sweeps_attempted = attempted_successes = kept_successes = episodes = draws = 0
+    kept_shoves = 0
     collected = 0
     started = logged = time.monotonic()
     while collected < settings.transitions:
@@ -219,12 +240,16 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
         missing = settings.transitions - collected
         size = min(EPISODES_A_BATCH, missing // TYPICAL_LENGTH + 4)
         turn = strata[order[np.arange(size) % len(strata)]]
-        interrupted = generator.random(size) < settings.interrupted
+        kind = generator.random(size)
+        interrupted = kind < settings.interrupted
+        shoved = ~interrupted & (kind < settings.interrupted + settings.shoves)
+        sweep = ~(interrupted | shoved)
         starts, drawn = draw_clear_starts(
             turn[:, 0],
             turn[:, 1],
             turn[:, 2],
             interrupted,
+            shoved,
             bins,
             settings.clearance,
             generator,
@@ -240,13 +265,14 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
             rejected[reason] += int((bad & ~counted).sum())
             counted |= bad
         attempted += size
-        sweeps_attempted += int((~interrupted).sum())
-        attempted_successes += int((won & ~interrupted).sum())
+        sweeps_attempted += int(sweep.sum())
+        attempted_successes += int((won & sweep).sum())
         chosen = np.flatnonzero(~counted)
         # No more episodes than the rows that are still missing.
         before = collected + np.cumsum(recorded.length[chosen]) - recorded.length[chosen]
         chosen = chosen[before < settings.transitions]
-        swept = chosen[~interrupted[chosen]]
+        swept = chosen[sweep[chosen]]
+        kept_shoves += int(shoved[chosen].sum())
         kept_successes += int(won[swept].sum())
         np.add.at(kept, (starts.box[swept], starts.side[swept], starts.bin[swept]), 1)
         parts.append(_as_transitions(recorded, starts.goal, chosen, episodes))
@@ -268,7 +294,8 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
         "episodes_kept": episodes,
         "episodes_rejected": rejected,
         "sweeps_kept": int(kept.sum()),
-        "interrupted_episodes_kept": episodes - int(kept.sum()),
+        "interrupted_episodes_kept": episodes - int(kept.sum()) - kept_shoves,
+        "shoves_kept": kept_shoves,
         "sweep_success_rate_attempted": attempted_successes / max(sweeps_attempted, 1),
         "sweep_success_rate_kept": kept_successes / max(int(kept.sum()), 1),
         "share_of_starts_used": attempted / draws,

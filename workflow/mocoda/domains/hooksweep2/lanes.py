@@ -15,6 +15,7 @@ import numpy as np
 
 from mocoda.domains.hooksweep2 import scene, task
 from mocoda.domains.hooksweep2.expert import BESIDE_SHAFT, FREE_END, TOUCH, goal_positions
+from mocoda.domains.hooksweep2.shoves import Shoves, draw_shoves
 
 SIDES = ("toward", "away")
 # Lane offsets (metres) that can work: a pull needs the shaft beside the box.
@@ -37,7 +38,8 @@ BOXES_TOUCH = 2 * scene.BOX_HALF_SIZE
 class Starts:
     """n starts: boxes [n, 2, 2], goal [n, 6], aim [n, 6] (the goals that the expert steers for),
     box [n] (0 or 1, the one to sweep), side [n] (index in SIDES), bin [n], offset [n], lane [n]
-    (the gripper's y; NaN: the expert's choice), gap [n], interrupted bool [n]; metres."""
+    (the gripper's y; NaN: the expert's choice), gap [n], interrupted bool [n], shoved bool [n]
+    (with `shoves`, which hold for these rows); metres."""
 
     boxes: np.ndarray
     goal: np.ndarray
@@ -49,6 +51,8 @@ class Starts:
     lane: np.ndarray
     gap: np.ndarray
     interrupted: np.ndarray
+    shoved: np.ndarray
+    shoves: Shoves
 
 
 def offset_edges(side: int, bins: int) -> np.ndarray:
@@ -94,6 +98,7 @@ def draw_clear_starts(
     side: np.ndarray,
     stratum: np.ndarray,
     interrupted: np.ndarray,
+    shoved: np.ndarray,
     bins: int,
     clearance: float,
     generator: np.random.Generator,
@@ -103,6 +108,7 @@ def draw_clear_starts(
     Boxes and goals follow the task's own distributions, *conditioned* on the other box being
     clear of the sweep: rows that are not are drawn again, lane offset included. Rows to be
     `interrupted` bool [n] need no clear lane: they approach both boxes and stop (see collection).
+    Nor do rows to be `shoved` bool [n].
     """
     n = len(box)
     boxes, shift = np.empty((n, 2, 2)), np.empty((n, 3))
@@ -140,7 +146,7 @@ def draw_clear_starts(
             away[pending],
             clearance,
         )
-        pending = pending[~(clear | (apart & interrupted[pending]))]
+        pending = pending[~(clear | (apart & (interrupted | shoved)[pending]))]
     chosen = np.arange(2) == box[:, None]
     goals = task.GOAL_BASE + np.where(np.repeat(chosen, 3, axis=1), np.tile(shift, 2), 0.0)
     aims = task.GOAL_BASE + np.tile(shift, 2)
@@ -157,5 +163,7 @@ def draw_clear_starts(
         lane=lane,
         gap=np.where(interrupted, np.minimum(gap, GAP_RANGE[1]), gap),
         interrupted=interrupted,
+        shoved=shoved,
+        shoves=draw_shoves(boxes[np.arange(n), box], generator),
     )
     return starts, draws

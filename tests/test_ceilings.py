@@ -1,0 +1,88 @@
+"""Ceilings: rows of the target task by the oracle, and MoCoDA's parents with true children."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from spine_examples import DOMAIN
+
+from mocoda.augmentation import AUGMENTATION, Generated, Ingredients
+from mocoda.augmentation.target_task import TargetTaskSettings
+from mocoda.domains import DOMAINS
+from mocoda.domains.nav2d import task
+from mocoda.masks.ground_truth import mask_of
+from mocoda.parents.gmm import fit
+from mocoda.parents.settings import GmmSettings
+
+NAV2D = DOMAINS["nav2d"]
+
+
+def of_target_task(domain: Any, rows: int, name: str = "test", **settings: Any) -> Generated:
+    variant = AUGMENTATION["target_task"]
+    return variant.generate(TargetTaskSettings(**settings), Ingredients(domain), rows, (name,))
+
+
+def test_rows_of_the_target_task_are_its_own_and_solve_it() -> None:
+    """In 2D every row is checked against the dynamics; episodes follow on from row to row."""
+    made = of_target_task(NAV2D, 6000)
+    assert len(made.observation) == len(made.action) == len(made.next_observation) == 6000
+    truth = task.true_dynamics(made.observation.astype(np.float64), made.action.astype(np.float64))
+    np.testing.assert_allclose(made.next_observation, truth, atol=1e-6)
+    linked = (made.next_observation[:-1] == made.observation[1:]).all(axis=1)
+    starts = np.flatnonzero(~linked) + 1
+    # An episode starts in the corner and ends in the goal box.
+    assert (made.observation[starts] <= 0.15).all()
+    ends = made.next_observation[starts - 1]
+    assert ((ends > 0.8) & (ends < 0.9)).all(axis=1).mean() > 0.9
+    again = of_target_task(NAV2D, 6000)
+    assert again.next_observation.tobytes() == made.next_observation.tobytes()
+    other = of_target_task(NAV2D, 6000, "other")
+    assert other.action.tobytes() != made.action.tobytes()
+
+
+def test_noise_and_random_actions_are_those_of_the_settings() -> None:
+    plain = of_target_task(NAV2D, 3000, action_noise=0.0, random_actions=0.0)
+    # The oracle's actions depend on the state alone, so their scatter is that of the noise.
+    oracle = NAV2D.oracle
+    assert oracle is not None
+    goal = np.zeros((3000, NAV2D.goal_dim))
+    expected = oracle(plain.observation, goal).act(plain.observation.astype(np.float64))
+    np.testing.assert_allclose(plain.action, np.clip(expected, -1, 1), atol=1e-4)
+    random = of_target_task(NAV2D, 20_000, action_noise=0.0, random_actions=1.0)
+    assert np.abs(random.action).max() <= 1
+    assert random.action.mean() == pytest.approx(0.0, abs=0.03)
+    assert random.action.std() == pytest.approx(1 / np.sqrt(3), abs=0.02)
+
+
+def test_both_boxes_are_swept_on_hooksweep2() -> None:
+    """What no logged row shows."""
+    made = of_target_task(DOMAIN, 9000)
+    boxes = made.next_observation[:, [[6, 7], [11, 12]]]
+    away = np.abs(boxes[..., 0] - 1.85)
+    assert (away > 0.12).all(axis=1).mean() > 0.2
+    # Now and then a noisy sweep tips a box over the edge or onto the other.
+    off_table = DOMAIN.invalid_parents(made.observation, made.action)["off_table"]
+    assert off_table.mean() < 0.02
+
+
+def test_true_children_are_the_dynamics_of_mocodas_parents() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.uniform(0.2, 0.8, (500, 2)), rng.uniform(-0.9, 0.9, (500, 2))], 1)
+    parents = fit(rows, ((0, 2), (1, 3)), GmmSettings(components=2, density_quantile=None), rng)
+    ingredients = Ingredients(NAV2D, mask=mask_of(NAV2D), parents=parents)
+    variant = AUGMENTATION["mocoda_truth"]
+    made = variant.generate(variant.settings(), ingredients, 4000, ("test", 3))
+    truth = task.true_dynamics(made.observation, made.action)
+    assert made.next_observation.tobytes() == truth.tobytes()
+    assert made.counts["accepted"] >= 4000
+    # Parents as MoCoDA joins them: x and y no longer follow each other.
+    assert abs(np.corrcoef(made.observation.T)[0, 1]) < 0.05
+
+
+def test_domains_without_oracle_or_truth_are_refused() -> None:
+    assert "true_dynamics" in AUGMENTATION["mocoda_truth"].refuses(DOMAIN)
+    assert AUGMENTATION["mocoda_truth"].refuses(NAV2D) == ""
+    assert AUGMENTATION["target_task"].refuses(DOMAIN) == ""
+    assert "oracle" in AUGMENTATION["target_task"].refuses(DOMAINS["synthetic_mp"])
