@@ -56,6 +56,7 @@ include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/film.smk"
 include: "rules/masks.smk"
+include: "rules/ablations.smk"
 
 
 rule all:

@@ -3,6 +3,7 @@
 from mocoda import agent_runs
 from mocoda import mask_scales
 from mocoda import workflow as paths
+from mocoda.code_version import code_version
 from mocoda.config_tables import Column
 
 DATA = paths.DATA
@@ -30,19 +31,12 @@ def augmentation_inputs(wildcards):
     return paths.augmentation_inputs(CONFIG, wildcards)
 
 
-def data_of(path):
-    """A path below the data of the seed that an agent's seed learns from."""
-    return lambda wildcards: f"{DATA}/{path}".format(
-        **{**dict(wildcards.items()), "seed": paths.data_seed(CONFIG, wildcards)}
-    )
-
-
 def stores_of(wildcards, distribution, dynamics, seed):
     """The stores of a data set: the logged rows, and what is generated if there is any."""
     settings = paths.section(CONFIG, wildcards)
     folder = DATA.format(
         domain=wildcards.domain,
-        scale=wildcards.scale,
+        scale=paths.data_scale(CONFIG, wildcards),
         seed=settings.seeds[0] if settings.shared_data else seed,
     )
     files = {
@@ -83,7 +77,7 @@ def shown_data(path):
     """A path below the data of the first seed, whose rows the pictures show."""
     return lambda wildcards: f"{DATA}/{path}".format(
         domain=wildcards.domain,
-        scale=wildcards.scale,
+        scale=paths.data_scale(CONFIG, wildcards),
         seed=paths.section(CONFIG, wildcards).seeds[0],
     )
 
@@ -139,7 +133,7 @@ def shown_in_closed_form(wildcards):
 
 def oracle_files(*names):
     """Files of the scripted oracle, where the domain has one."""
-    return lambda wildcards: paths.oracle_files(wildcards, names)
+    return lambda wildcards: paths.oracle_files(CONFIG, wildcards, names)
 
 
 def of_data_seeds(path, **names):
@@ -150,7 +144,7 @@ def of_data_seeds(path, **names):
         return expand(
             f"{DATA}/{path}",
             domain=wildcards.domain,
-            scale=wildcards.scale,
+            scale=paths.data_scale(CONFIG, wildcards),
             seed=settings.seeds[:1] if settings.shared_data else settings.seeds,
             **names,
         )
@@ -204,6 +198,14 @@ def all_generated(wildcards):
 def tables_of_masks(wildcards):
     """Tables of the scales that differ by their mask."""
     return mask_scales.tables_of_masks(CONFIG, wildcards.domain)
+
+
+def tables_of_ablations(wildcards):
+    """Tables of the scales that change one thing each."""
+    return [
+        f"results/{wildcards.domain}/{scale}/tables.csv"
+        for scale in paths.ablations(CONFIG, wildcards.domain)
+    ]
 
 
 def mask_reports(name):

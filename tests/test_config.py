@@ -21,7 +21,7 @@ from mocoda.config_text import merged
 from mocoda.domains import DOMAINS
 from mocoda.domains.nav2d import NAV2D
 from mocoda.errors import UserError
-from mocoda.workflow import model_error_table, oracle_files
+from mocoda.workflow import data_scale, model_error_table, oracle_files
 
 Raw = dict[str, Any]
 
@@ -217,17 +217,64 @@ NAMES = ("store", "manifest", "card")
 def test_a_domain_without_an_oracle_asks_for_no_files_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    config = load(shipped_config())
     wildcards = SimpleNamespace(domain="nav2d", scale="smoke")
     folder = "data/nav2d/smoke/oracle"
-    assert oracle_files(wildcards, NAMES) == {
+    assert oracle_files(config, wildcards, NAMES) == {
         "oracle_store": f"{folder}/store",
         "oracle_manifest": f"{folder}/manifest.json",
         "oracle_card": f"{folder}/card.json",
     }
-    assert oracle_files(wildcards, ("card",)) == {"oracle_card": f"{folder}/card.json"}
+    assert oracle_files(config, wildcards, ("card",)) == {"oracle_card": f"{folder}/card.json"}
     monkeypatch.setitem(DOMAINS, "nav2d", replace(NAV2D, oracle=None))
-    assert oracle_files(wildcards, NAMES) == {}
+    assert oracle_files(config, wildcards, NAMES) == {}
     load(shipped_config())  # no setting needs one
+
+
+def of_demo(**changes: Any) -> Callable[[Raw], object]:
+    """A scale that learns from the data of `demo` and changes something."""
+    return lambda raw: at(raw, "scales").update(other={"data_scale": "demo", **changes})
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (of_demo(data_scale="demmo"), "'demmo' is no scale of the domain. Did you mean 'demo'?"),
+        (
+            of_demo(collect_empirical={"transitions": 500_000}),
+            "collect_empirical differs from that of 'demo', whose data the agents would learn from",
+        ),
+        (of_demo(train_dynamics={"updates": 3}), "train_dynamics differs from that of 'demo'"),
+        (
+            lambda raw: (
+                of_demo()(raw),
+                at(raw, "scales").update(third={"data_scale": "other"}),
+            ),
+            "expected a scale with data of its own; 'other' has another's.",
+        ),
+        (
+            lambda raw: at(raw, "tables").update(ablations={"demmo": "nothing"}),
+            "tables.ablations: 'demmo' is no scale of the domain. Did you mean 'demo'?",
+        ),
+    ],
+)
+def test_a_scale_may_only_borrow_data_that_it_would_make_itself(
+    change: Callable[[Raw], object], expected: str
+) -> None:
+    assert any(expected in line for line in faults(change))
+
+
+def test_a_scale_that_borrows_data_learns_from_the_lenders_files() -> None:
+    raw = shipped_config()
+    training = {"terminal": "success", "updates": 7}
+    of_demo(seeds=[0, 4], train_offline_agent=training, evaluate={"episodes": 5})(raw)
+    config = load(raw)
+    other = SimpleNamespace(domain="hooksweep2", scale="other", seed="4")
+    assert data_scale(config, other) == "demo"
+    assert oracle_files(config, other, ("card",)) == {
+        "oracle_card": "data/hooksweep2/demo/oracle/card.json"
+    }
+    assert data_scale(config, SimpleNamespace(domain="hooksweep2", scale="demo")) == "demo"
 
 
 def column(name: str) -> dict[str, str]:

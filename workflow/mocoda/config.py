@@ -64,6 +64,11 @@ class DomainConfig(Strict):
         description="Whether all seeds share the data, parents and dynamics of the first (the "
         "paper did); intervals are then over agents alone.",
     )
+    data_scale: str | None = Field(
+        None,
+        description="The scale whose data, parents, dynamics and generated rows the agents learn "
+        "from; null: its own. All settings but those of agents and tables must be the same.",
+    )
     collect_empirical: dict[str, Any]
     collect_oracle: OracleSettings = OracleSettings()
     fit_mask: dict[str, Any]

@@ -59,7 +59,39 @@ def check_scales(at: str, scales: Mapping[str, DomainConfig], names: list[str]) 
         ]
         if not unknown and all(name in scales for name in compared):
             faults += check_compared(where, {name: scales[name] for name in compared})
+        faults += [
+            f"{at}.scales.{scale}.tables.ablations: '{name}' is no scale of the domain. "
+            f"{suggestion(name, names)}"
+            for name in settings.tables.ablations
+            if name not in names
+        ]
+        faults += check_data_scale(f"{at}.scales.{scale}.data_scale", settings, scales, names)
     return faults
+
+
+def check_data_scale(
+    at: str, settings: DomainConfig, scales: Mapping[str, DomainConfig], names: list[str]
+) -> list[str]:
+    """Faults in the name of the scale that a scale has its data from."""
+    name = settings.data_scale
+    if name is None:
+        return []
+    if name not in names:
+        return [f"{at}: '{name}' is no scale of the domain. {suggestion(name, names)}"]
+    if name not in scales:  # its own faults are told
+        return []
+    if scales[name].data_scale is not None:
+        return [f"{at}: expected a scale with data of its own; '{name}' has another's."]
+    of_agents = {"seeds", "data_scale", "train_offline_agent", "evaluate", "tables"}
+    own, other = (
+        one.model_dump(mode="json", exclude=of_agents) for one in (settings, scales[name])
+    )
+    return [
+        f"{at}: {key} differs from that of '{name}', whose data the agents would learn from. Make "
+        "them the same, or leave data_scale out."
+        for key in own
+        if own[key] != other[key]
+    ]
 
 
 def check_compared(where: str, scales: Mapping[str, DomainConfig]) -> list[str]:
@@ -73,6 +105,8 @@ def check_compared(where: str, scales: Mapping[str, DomainConfig]) -> list[str]:
             faults.append(f"{where}: expected a mask of its own in each scale; '{kind}' is twice.")
         if not settings.tables.agents:
             faults.append(f"{where}: '{name}' has no agents to compare.")
+        if settings.data_scale is not None:
+            faults.append(f"{where}: '{name}' has its data from '{settings.data_scale}'.")
         listed = [entry.get("kind") for entry in settings.tables.masks]
         if listed and kind not in listed:
             faults.append(f"{where}: '{name}' does not list its own mask '{kind}' in tables.masks.")

@@ -53,6 +53,11 @@ class TableSettings(Strict):
         (),
         description="Scales of the domain that differ by their mask; `masks.csv` compares them.",
     )
+    ablations: dict[str, str] = Field(
+        {},
+        description="Scales of the domain that change one thing each, and what that is; the first "
+        "is what they change. `ablations.csv` sets them side by side.",
+    )
     validation_loss: ValidationLossSettings | None = Field(
         None, description="Dynamics learned from few rows and their swaps (CoDA, Figure 11)."
     )

@@ -92,7 +92,8 @@ def tables_of_masks(config: Config, domain: str) -> dict[str, list[str]]:
             for name, file in files_of_seed(config, domain, scale, kind).items():
                 folder = DATA.format(domain=domain, scale=scale, seed=seed)
                 found.setdefault(name, []).extend(f"{folder}/{part}" for part in file)
-        for name, path in oracle_files(at(domain, scale), ("store", "manifest")).items():
+        oracle = oracle_files(config, at(domain, scale), ("store", "manifest"))
+        for name, path in oracle.items():
             found.setdefault(name, []).append(path)
     return found
 

@@ -33,6 +33,11 @@ def data_seed(config: Config, wildcards: Any) -> int:
     return settings.seeds[0] if settings.shared_data else int(wildcards.seed)
 
 
+def data_scale(config: Config, wildcards: Any) -> str:
+    """The scale whose data, models and generated rows the agents of a scale learn from."""
+    return section(config, wildcards).data_scale or str(wildcards.scale)
+
+
 def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
     """The settings that a job depends on, and no others, as one line of JSON.
 
@@ -65,7 +70,7 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
         if stage == "train_side_by_side":
             found["runs"] = agent_runs.side_by_side_runs(settings)
     elif stage in ("tables", "figures", "validity"):
-        tables = settings.tables.model_dump(mode="json")
+        tables = settings.tables.model_dump(mode="json", exclude={"ablations"})
         found = {
             **(tables if stage != "validity" else {"columns": tables["columns"]}),
             "seeds": list(settings.seeds),
@@ -172,6 +177,25 @@ def compared_masks(config: Config, wildcards: Any) -> list[str]:
     return found
 
 
+def ablations(config: Config, domain: str) -> dict[str, str]:
+    """Scale -> what it changes, of `results/<domain>/ablations.csv`; UserError where there are
+    none."""
+    found = config.domains[domain][config.default_scale].tables.ablations
+    if not found:
+        raise UserError(
+            f"results/{domain}/ablations.csv",
+            expected=f"scales that change one thing each, in domains.{domain}.tables.ablations",
+            found="none",
+            remedy="List them there, each with what it changes.",
+        )
+    return found
+
+
+def ablations_text(config: Config, domain: str) -> str:
+    """What `compare_ablations` depends on beside its files."""
+    return canonical_json({"scales": list(ablations(config, domain).items())})
+
+
 def has_agents(config: Config, domain: str) -> bool:
     """Whether a domain's table at the default scale is one of agents, not of masks alone."""
     return bool(config.domains[domain][config.default_scale].tables.agents)
@@ -217,12 +241,12 @@ def closed_form(wildcards: Any) -> bool:
     return DOMAINS[wildcards.domain].true_dynamics is not None
 
 
-def oracle_files(wildcards: Any, names: tuple[str, ...]) -> dict[str, str]:
+def oracle_files(config: Config, wildcards: Any, names: tuple[str, ...]) -> dict[str, str]:
     """Files of the scripted oracle by name (store, manifest, card); none where there is none."""
     if DOMAINS[wildcards.domain].oracle is None:
         return {}
     endings = {"store": "store", "manifest": "manifest.json", "card": "card.json"}
-    folder = f"data/{wildcards.domain}/{wildcards.scale}/oracle"
+    folder = f"data/{wildcards.domain}/{data_scale(config, wildcards)}/oracle"
     return {f"oracle_{name}": f"{folder}/{endings[name]}" for name in names}
 
 
