@@ -43,7 +43,8 @@ def rows_of(mean: float, cells: list[tuple[str, str, str]], scale: str) -> pd.Da
         for agent, distribution, dynamics in cells
         for metric, unit, add in metrics
     ]
-    rows.append({"agent": "-", "distribution": "-", "metric": "success rate", "mean": 99.0})
+    oracle = {"agent": "scripted oracle", "distribution": "-", "dynamics": "-", "scale": scale}
+    rows.append({**oracle, "metric": "success rate", "unit": "%", "mean": 99.0})
     return long_form(rows)
 
 
@@ -68,6 +69,13 @@ def test_only_cells_that_are_compared_stay(compared: list[Ablation]) -> None:
     main = rows[rows["metric"] == "success rate"]
     assert main["what"].tolist() == ["as it stands", "without the first", "without the second"]
     assert main["mean"].tolist() == [81.0, 61.0, 71.0]
+    # A cell that only the others share is no ablation of the first.
+    both = ("bcq", "mocoda", "locally_factored")
+    others = [
+        compared[0],
+        *(Ablation(n, n, rows_of(1.0, [MOCODA_P, both], n)) for n in ("a", "b")),
+    ]
+    assert set(set_beside("hooksweep2", others)["agent"]) == {"td3_bc"}
 
 
 def test_the_markdown_has_a_line_a_change(compared: list[Ablation]) -> None:

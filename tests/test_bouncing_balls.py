@@ -261,7 +261,7 @@ def test_film_shows_episodes_until_all_are_placed(tmp_path: Path) -> None:
 
     for name, policy, frames in (("oracle", None, range(8, 40)), ("still", still, range(90, 102))):
         path = tmp_path / f"{name}.gif"
-        BOUNCING_BALLS.film(policy, 0, path)  # type: ignore[misc]
+        BOUNCING_BALLS.film(policy, np.arange(9, dtype=np.uint64), path)  # type: ignore[misc]
         assert path.stat().st_size < 300_000
         with Image.open(path) as film:
             assert film.n_frames in frames

@@ -9,12 +9,14 @@ import pytest
 from spine_examples import DOMAIN
 
 from mocoda.augmentation import AUGMENTATION, Generated, Ingredients
-from mocoda.augmentation.target_task import TargetTaskSettings
+from mocoda.augmentation.target_task import TargetTaskSettings, cut_where_held
 from mocoda.domains import DOMAINS
 from mocoda.domains.nav2d import task
 from mocoda.masks.ground_truth import mask_of
 from mocoda.parents.gmm import fit
 from mocoda.parents.settings import GmmSettings
+from mocoda.stages.sample_augmented import label
+from mocoda.transitions import Provenance
 
 NAV2D = DOMAINS["nav2d"]
 
@@ -54,6 +56,36 @@ def test_noise_and_random_actions_are_those_of_the_settings() -> None:
     assert np.abs(random.action).max() <= 1
     assert random.action.mean() == pytest.approx(0.0, abs=0.03)
     assert random.action.std() == pytest.approx(1 / np.sqrt(3), abs=0.02)
+
+
+def test_the_noise_has_the_size_of_the_settings() -> None:
+    """Told by the half of it that leads away from the upper bound, near which the oracle acts."""
+    noisy = of_target_task(NAV2D, 20_000, action_noise=0.05, random_actions=0.0)
+    oracle = NAV2D.oracle
+    assert oracle is not None
+    goal = np.zeros((20_000, NAV2D.goal_dim))
+    expected = oracle(noisy.observation, goal).act(noisy.observation.astype(np.float64))
+    lower = (noisy.action - expected)[(noisy.action < expected) & (expected > 0)]
+    assert len(lower) > 0.4 * expected.size
+    assert np.sqrt((lower**2).mean()) == pytest.approx(0.05, rel=0.05)
+
+
+def test_an_episode_is_cut_once_success_was_held() -> None:
+    success = np.zeros((9, 4), dtype=bool)
+    success[2:8, 0] = True  # three in a row at steps 2, 3, 4
+    success[[1, 2, 4, 5, 6], 1] = True  # broken off once: at 4, 5, 6
+    success[[0, 1, 3, 4], 2] = True  # never three
+    success[6:, 3] = True  # at the very end
+    cut = cut_where_held(success, np.array([9, 9, 9, 9]), 3)
+    assert cut.tolist() == [5, 7, 9, 9]
+    assert cut_where_held(success, np.array([9, 9, 4, 9]), 10).tolist() == [9, 9, 4, 9]
+
+
+def test_rows_of_the_target_task_are_stored_as_real_ones() -> None:
+    made = of_target_task(NAV2D, 50)
+    rows = label(NAV2D, made, ("test",), AUGMENTATION["target_task"].provenance)
+    assert (rows.provenance == Provenance.REAL).all()
+    assert (label(NAV2D, made, ("test",)).provenance == Provenance.MODEL).all()
 
 
 def test_both_boxes_are_swept_on_hooksweep2() -> None:

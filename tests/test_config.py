@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,7 +22,13 @@ from mocoda.config_text import merged
 from mocoda.domains import DOMAINS
 from mocoda.domains.nav2d import NAV2D
 from mocoda.errors import UserError
-from mocoda.workflow import data_scale, model_error_table, oracle_files
+from mocoda.workflow import (
+    STAGES_OF_DATA,
+    data_scale,
+    model_error_table,
+    oracle_files,
+    stage_settings,
+)
 
 Raw = dict[str, Any]
 
@@ -250,11 +257,49 @@ def of_demo(**changes: Any) -> Callable[[Raw], object]:
                 of_demo()(raw),
                 at(raw, "scales").update(third={"data_scale": "other"}),
             ),
-            "expected a scale with data of its own; 'other' has another's.",
+            "expected a scale with data of its own; 'other' has that of 'demo'.",
+        ),
+        (
+            of_demo(shared_data=True, seeds=[1, 2]),
+            "shared_data differs from that of 'demo'",
+        ),
+        (
+            lambda raw: (
+                at(raw).update(shared_data=True),
+                of_demo(seeds=[1, 2])(raw),
+            ),
+            "the first seed, whose data all share, differs from that of 'demo'",
+        ),
+        (
+            lambda raw: raw["domains"]["nav2d"]["scales"].update(
+                other={"data_scale": "demo", "tables": {"model_error": {"rows": 9}}}
+            ),
+            "nav2d.scales.other.data_scale: tables.model_error differs from that of 'demo'",
+        ),
+        (
+            lambda raw: raw["domains"]["bouncing_balls"]["scales"].update(
+                other={
+                    "data_scale": "demo",
+                    "tables": {"masks": [{"kind": "sandy_mixture", "experts": 7}]},
+                }
+            ),
+            "tables.masks differs from that of 'demo'",
+        ),
+        (
+            lambda raw: at(raw, "scales", "masks_heuristic").update(data_scale="demo"),
+            "mask_scales: 'masks_heuristic' has its data from 'demo'.",
         ),
         (
             lambda raw: at(raw, "tables").update(ablations={"demmo": "nothing"}),
             "tables.ablations: 'demmo' is no scale of the domain. Did you mean 'demo'?",
+        ),
+        (
+            lambda raw: at(raw, "tables").update(ablations={"demo": "same", "smoke": "same"}),
+            "tables.ablations: expected two scales or more, each with words of its own.",
+        ),
+        (
+            lambda raw: at(raw, "tables").update(ablations={"demo": "one", "target_task": "two"}),
+            "tables.ablations: 'target_task' has no agent and column of 'demo'",
         ),
     ],
 )
@@ -275,6 +320,42 @@ def test_a_scale_that_borrows_data_learns_from_the_lenders_files() -> None:
         "oracle_card": "data/hooksweep2/demo/oracle/card.json"
     }
     assert data_scale(config, SimpleNamespace(domain="hooksweep2", scale="demo")) == "demo"
+    with pytest.raises(UserError, match="data/hooksweep2/demo/"):
+        stage_settings(config, "train_dynamics", other)
+
+
+@pytest.mark.parametrize(
+    ("domain", "borrower", "side_by_side"),
+    [("hooksweep2", "full", True), ("nav2d", "true_children", False)],
+)
+def test_the_jobs_of_a_scale_that_borrows_data_are_the_lenders(
+    tmp_path: Path, domain: str, borrower: str, side_by_side: bool
+) -> None:
+    """Of all its data, models and generated rows; agents, tables and pictures are its own."""
+    own = {"seeds": [0], "train_offline_agent": {"side_by_side": side_by_side}}
+    override = tmp_path / "override.yaml"
+    override.write_text(yaml.safe_dump({"domains": {domain: {"scales": {borrower: own}}}}))
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "-n", "--cores", "1"),
+            *("--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(tmp_path)),
+            *("--configfile", str(override), "--", f"results/{domain}/{borrower}/figures"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    by_scale: dict[str, set[str]] = {}
+    listed = r"^(?:local)?rule (\w+):$(?:\n .*)*?\n    wildcards: .*\bscale=(\w+)"
+    for rule, scale in re.findall(listed, run.stdout + run.stderr, re.M):
+        by_scale.setdefault(scale, set()).add(rule)
+    assert set(by_scale) == {"demo", borrower}
+    assert by_scale["demo"] <= set(STAGES_OF_DATA)
+    assert by_scale["demo"] >= {"collect_empirical", "fit_mask", "sample_augmented", "rebalance"}
+    assert not by_scale[borrower] & set(STAGES_OF_DATA)
+    assert by_scale[borrower] >= {"train_offline_agent", "evaluate", "tables", "figures"}
+    assert ("train_side_by_side" in by_scale[borrower]) == side_by_side
 
 
 def column(name: str) -> dict[str, str]:

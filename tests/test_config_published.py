@@ -33,6 +33,7 @@ PAPER: dict[str, object] = {
     "train_offline_agent.updates": 1_000_000,
     "train_offline_agent.goals": "dataset",
     "train_offline_agent.normalise": False,
+    "train_offline_agent.terminal": "success",
     **{
         f"train_offline_agent.{agent}.{key}": value
         for agent in ("td3_bc", "bcq")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,28 +25,34 @@ EPISODES = pd.DataFrame(
 )
 
 
+def shown(episodes: pd.DataFrame) -> dict[str, list[int]]:
+    return {name: seeds.tolist() for name, seeds in stage.shown_episodes(episodes)}
+
+
 def test_the_first_success_and_failure_of_each_side_are_shown() -> None:
-    assert dict(stage.shown_episodes(EPISODES)) == {
-        "success_toward": 9,
-        "success_away": 8,
-        "failure_toward": 2**63 + 5,
-        "failure_away": 7,
+    assert shown(EPISODES) == {
+        "success_toward": [9],
+        "success_away": [8],
+        "failure_toward": [2**63 + 5, 12],
+        "failure_away": [7, 10],
     }
-    assert dict(stage.shown_episodes(EPISODES.drop(columns="side"))) == {"success": 8, "failure": 7}
+    without = shown(EPISODES.drop(columns="side"))
+    assert without == {"success": [8, 9], "failure": [7, 10, 2**63 + 5, 12]}
     solved = EPISODES[EPISODES["success"]]
-    assert set(dict(stage.shown_episodes(solved))) == {"success_away", "success_toward"}
+    assert set(shown(solved)) == {"success_away", "success_toward"}
+    assert shown(pd.concat([EPISODES] * 9))["failure_away"] == [7, 10] * 4
 
 
 @pytest.mark.parametrize("renderer", [True, False])
 def test_films_are_written_or_a_note_says_why_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renderer: bool
 ) -> None:
-    seen: list[tuple[Any, int, str]] = []
+    seen: list[tuple[Any, list[int], str]] = []
 
-    def draw(policy: Any, seed: int, path: Path) -> None:
+    def draw(policy: Any, seeds: np.ndarray, path: Path) -> None:
         if not renderer:
             raise UserError("film", expected="a renderer", found="none")
-        seen.append((policy, seed, path.name))
+        seen.append((policy, seeds.tolist(), path.name))
         path.write_bytes(b"GIF")
 
     domain = replace(DOMAINS["hooksweep2"], film=draw)
@@ -68,13 +75,13 @@ def test_films_are_written_or_a_note_says_why_not(
         state=tmp_path / "state",
     )
     stage.film(job)
-    names = {"agent", "oracle", *(dict(stage.shown_episodes(EPISODES)))}
+    names = {"agent", "oracle", *shown(EPISODES)}
     notes = read_json(tmp_path / "films" / "notes.json")
     if renderer:
         assert notes == {}
         assert {path.stem for path in (tmp_path / "films").glob("*.gif")} == names
         assert (None, seen[0][1], "oracle.gif") in seen  # the same episode as the agent's
-        assert ("actor", 2**63 + 5, "failure_toward.gif") in seen
+        assert ("actor", [2**63 + 5, 12], "failure_toward.gif") in seen
     else:
         assert set(notes) == names
         assert "a renderer" in notes["failure_away"]

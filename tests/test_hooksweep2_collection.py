@@ -9,9 +9,15 @@ from mocoda.domains import DOMAINS
 from mocoda.domains.base import Collected
 from mocoda.domains.hooksweep2 import task
 from mocoda.domains.hooksweep2.collection import CollectionSettings, collect
-from mocoda.domains.hooksweep2.expert import box_positions, evaluate_oracle
+from mocoda.domains.hooksweep2.expert import (
+    STEP_LENGTH,
+    SWEEP_HEIGHT,
+    box_positions,
+    evaluate_oracle,
+)
 from mocoda.domains.hooksweep2.lanes import clear_of_other
 from mocoda.domains.hooksweep2.scene import HEAD_HALF_SIZE, HEAD_OFFSET
+from mocoda.domains.hooksweep2.shoves import PUSH, ShoveExpert, Shoves
 from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator
 from mocoda.transition_checks import check
 
@@ -90,6 +96,38 @@ def test_shoves_show_what_sweeps_do_not() -> None:
     assert without.facts["shoves_kept"] == 0
     assert sideways.mean() > 3 * seldom.mean()
     assert beneath.mean() > 0.005 > never.mean()
+
+
+def test_a_shove_lands_and_pushes_as_far_as_it_shall() -> None:
+    """A gripper that goes where it is told; the second landing is further off than the first."""
+    shoves = Shoves(
+        landing=np.array([[1.30, 0.80], [0.90, 0.50]]),
+        direction=np.array([[0.0, 1.0], [0.6, -0.8]]),
+        steps=np.array([4, 9]),
+    )
+    expert = ShoveExpert(shoves)
+    observation = np.zeros((2, 16))
+    observation[:, :3] = (1.34, 0.75, 0.534)
+    paths, pushing = [], []
+    for _ in range(60):
+        action = expert.act(observation)
+        assert (np.abs(action) <= 1.0).all()
+        pushing.append(expert.phase == PUSH)
+        observation[:, :3] += STEP_LENGTH * action[:, :3]
+        paths.append(observation[:, :3].copy())
+    assert expert.done.all()
+    pushed, path = np.array(pushing), np.array(paths)
+    for row in range(2):
+        steps = np.flatnonzero(pushed[:, row])
+        assert len(steps) == shoves.steps[row]
+        before = path[steps[0] - 1, row]
+        np.testing.assert_allclose(before[:2], shoves.landing[row], atol=0.02)
+        way = path[steps[-1], row, :2] - before[:2]
+        length = STEP_LENGTH * shoves.steps[row]
+        np.testing.assert_allclose(way, length * shoves.direction[row], atol=1e-6)
+        # Low at the end; the near one is low before it pushes, the far one comes down on the way.
+        assert path[steps[-1], row, 2] == pytest.approx(SWEEP_HEIGHT, abs=1e-6)
+        assert (before[2] < 0.46) == (row == 0)
 
 
 def test_same_seed_same_bytes_for_any_number_of_threads() -> None:

@@ -11,13 +11,15 @@ import pytest
 from mocoda.domains import DOMAINS
 from mocoda.errors import UserError
 
+SEEDS = np.array([3, 4], dtype=np.uint64)
+
 
 def test_film_shows_the_episode(tmp_path: Path) -> None:
     from PIL import Image
 
     path = tmp_path / "oracle.gif"
     try:
-        DOMAINS["hooksweep2"].film(None, 3, path, steps=5)  # type: ignore[misc]
+        DOMAINS["hooksweep2"].film(None, SEEDS, path, steps=5)  # type: ignore[misc]
     except UserError as fault:
         pytest.skip(f"no renderer here: {fault.found}")
     with Image.open(path) as film:
@@ -34,5 +36,5 @@ def test_without_a_renderer_the_error_says_what_to_do(
 ) -> None:
     monkeypatch.setitem(os.environ, "MUJOCO_GL", "disable")
     with pytest.raises(UserError, match="libegl1"):
-        DOMAINS["hooksweep2"].film(None, 3, tmp_path / "x.gif", steps=1)  # type: ignore[misc]
+        DOMAINS["hooksweep2"].film(None, SEEDS, tmp_path / "x.gif", steps=1)  # type: ignore[misc]
     assert not (tmp_path / "x.gif").exists()

@@ -227,7 +227,7 @@ def test_film_shows_episodes_until_they_reach_the_goal(tmp_path: Path) -> None:
 
     for name, policy, frames in (("oracle", None, range(18, 30)), ("still", still, range(1, 3))):
         path = tmp_path / f"{name}.gif"
-        NAV2D.film(policy, 3, path)  # type: ignore[misc]
+        NAV2D.film(policy, np.arange(3, 13, dtype=np.uint64), path)  # type: ignore[misc]
         assert path.stat().st_size < 300_000
         with Image.open(path) as film:
             assert film.n_frames in frames  # frames that do not differ are stored once

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -105,7 +106,7 @@ def test_a_missing_renderer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     film.write_bytes(b"an earlier film")
     assert DOMAIN.film is not None
     refused(
-        lambda: DOMAIN.film(None, 0, film, steps=1),  # type: ignore[misc]
+        lambda: DOMAIN.film(None, np.zeros(1, np.uint64), film, steps=1),  # type: ignore[misc]
         where="film of hooksweep2",
         expected="a working renderer (EGL or OSMesa)",
         found="nonsense: ",

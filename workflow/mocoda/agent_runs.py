@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mocoda.config import Config, DomainConfig
+from mocoda.config_scales import cells_of
 from mocoda.distributions import DISTRIBUTIONS
 from mocoda.errors import UserError
 
@@ -20,12 +21,7 @@ SIDE_BY_SIDE_FILES = {
 
 def cells(config: Config, domain: str, scale: str) -> list[tuple[str, str, str]]:
     """(agent, distribution, dynamics) of each cell of a table."""
-    tables = config.domains[domain][scale].tables
-    return [
-        (agent, column.distribution, column.dynamics)
-        for agent in tables.agents
-        for column in tables.columns
-    ]
+    return cells_of(config.domains[domain][scale])
 
 
 def run_files(config: Config, wildcards: Any, name: str) -> list[str]:

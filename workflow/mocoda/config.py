@@ -133,7 +133,12 @@ def load(raw: Mapping[str, Any]) -> Config:
             if section_at is not None:
                 domains[name][str(scale)] = section_at
         faults += base_faults
-        faults += check_scales(f"domains.{name}", domains[name], list(map(str, scales)))
+        faults += check_scales(
+            f"domains.{name}",
+            domains[name],
+            list(map(str, scales)),
+            str(raw.get("default_scale")),
+        )
         if raw.get("default_scale") not in list(scales):
             faults.append(
                 f"default_scale: {raw.get('default_scale')!r} is no scale of domain '{name}'. "

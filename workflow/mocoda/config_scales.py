@@ -39,9 +39,11 @@ def check_swaps(at: str, domain: str, config: DomainConfig) -> list[str]:
     return faults
 
 
-def check_scales(at: str, scales: Mapping[str, DomainConfig], names: list[str]) -> list[str]:
+def check_scales(
+    at: str, scales: Mapping[str, DomainConfig], names: list[str], default_scale: str
+) -> list[str]:
     """Faults between the scales of a domain; `names` are all of them, `scales` the sound ones."""
-    faults = []
+    faults = check_ablations(at, scales, names, default_scale)
     with_agents = {name: bool(settings.tables.agents) for name, settings in scales.items()}
     if len(set(with_agents.values())) > 1:
         without = [name for name, agents in with_agents.items() if not agents]
@@ -59,12 +61,6 @@ def check_scales(at: str, scales: Mapping[str, DomainConfig], names: list[str]) 
         ]
         if not unknown and all(name in scales for name in compared):
             faults += check_compared(where, {name: scales[name] for name in compared})
-        faults += [
-            f"{at}.scales.{scale}.tables.ablations: '{name}' is no scale of the domain. "
-            f"{suggestion(name, names)}"
-            for name in settings.tables.ablations
-            if name not in names
-        ]
         faults += check_data_scale(f"{at}.scales.{scale}.data_scale", settings, scales, names)
     return faults
 
@@ -81,16 +77,65 @@ def check_data_scale(
     if name not in scales:  # its own faults are told
         return []
     if scales[name].data_scale is not None:
-        return [f"{at}: expected a scale with data of its own; '{name}' has another's."]
+        return [
+            f"{at}: expected a scale with data of its own; '{name}' has that of "
+            f"'{scales[name].data_scale}'. Name a scale without data_scale."
+        ]
     of_agents = {"seeds", "data_scale", "train_offline_agent", "evaluate", "tables"}
     own, other = (
         one.model_dump(mode="json", exclude=of_agents) for one in (settings, scales[name])
     )
+    differing = [key for key in own if own[key] != other[key]]
+    # Parts of the tables that are measured on the data, by the settings of the other scale.
+    mine, theirs = settings.tables, scales[name].tables
+    differing += [
+        f"tables.{key}"
+        for key in ("model_error", "validation_loss")
+        if getattr(mine, key) is not None and getattr(mine, key) != getattr(theirs, key)
+    ]
+    if any(entry not in theirs.masks for entry in mine.masks):
+        differing.append("tables.masks")
+    if settings.shared_data and settings.seeds[0] != scales[name].seeds[0]:
+        differing.append("the first seed, whose data all share,")
     return [
         f"{at}: {key} differs from that of '{name}', whose data the agents would learn from. Make "
         "them the same, or leave data_scale out."
-        for key in own
-        if own[key] != other[key]
+        for key in differing
+    ]
+
+
+def check_ablations(
+    at: str, scales: Mapping[str, DomainConfig], names: list[str], default_scale: str
+) -> list[str]:
+    """Faults in the ablations of the default scale, whose settings `ablations.csv` follows."""
+    if default_scale not in scales:
+        return []
+    listed = scales[default_scale].tables.ablations
+    where = f"{at}.tables.ablations"
+    unknown = [name for name in listed if name not in names]
+    if unknown:
+        return [
+            f"{where}: '{name}' is no scale of the domain. {suggestion(name, names)}"
+            for name in unknown
+        ]
+    faults = []
+    if len(listed) == 1 or len(set(listed.values())) < len(listed):
+        faults.append(f"{where}: expected two scales or more, each with words of its own.")
+    cells = {name: set(cells_of(scales[name])) for name in listed if name in scales}
+    first = next(iter(listed), "")
+    return faults + [
+        f"{where}: '{name}' has no agent and column of '{first}', which it is to be set beside."
+        for name, own in cells.items()
+        if first in cells and not own & cells[first]
+    ]
+
+
+def cells_of(settings: DomainConfig) -> list[tuple[str, str, str]]:
+    """(agent, distribution, dynamics) of each cell of a scale's table."""
+    return [
+        (agent, column.distribution, column.dynamics)
+        for agent in settings.tables.agents
+        for column in settings.tables.columns
     ]
 
 

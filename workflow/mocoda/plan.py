@@ -58,6 +58,12 @@ def expected_seconds(settings: DomainConfig, domain: Domain) -> dict[str, float]
     evaluation = settings.evaluate
     episodes = evaluation.episodes + evaluation.curve_episodes * training.snapshots
     loss = settings.tables.validation_loss
+    # Rows of the target task are simulated, and none is proposed in vain.
+    of_task = sum(column.distribution == "target_task" for column in settings.tables.columns)
+    share = of_task / max(1, len(settings.tables.columns))
+    generated = settings.sample_augmented.generated_rows(real)
+    sampled = (1 - share) * proposed / SAMPLED_ROWS
+    sampled += share * simulated * generated / SIMULATED_STEPS
     return {
         "fit_mask": learned_updates(settings) * MASK_UPDATE,
         "validation_loss": (4 * loss.updates if loss else 0) * VALIDATION_LOSS_UPDATE,
@@ -65,7 +71,7 @@ def expected_seconds(settings: DomainConfig, domain: Domain) -> dict[str, float]
         "collect_oracle": settings.collect_oracle.episodes * horizon / SIMULATED_STEPS,
         "fit_gmm_parents": 20.0 * min(1.0, real / 200_000),
         "train_dynamics": dynamics.updates * dynamics_update,
-        "sample_augmented": proposed / SAMPLED_ROWS,
+        "sample_augmented": sampled,
         "rebalance": proposed / REBALANCED_ROWS,
         "train_offline_agent": training.updates * agent_update,
         "evaluate": episodes * horizon / SIMULATED_STEPS,

@@ -20,17 +20,25 @@ from mocoda.masks import MASKS
 
 DATA = "data/{domain}/{scale}/seed_{seed}"
 RESULTS = "results/{domain}/{scale}"
+# What a scale with `data_scale` leaves to the other scale.
+STAGES_OF_DATA = (
+    "collect_empirical",
+    "collect_oracle",
+    "fit_mask",
+    "report_mask",
+    "fit_gmm_parents",
+    "train_dynamics",
+    "report_dynamics",
+    "model_error",
+    "validation_loss",
+    "sample_augmented",
+    "rebalance",
+)
 
 
 def section(config: Config, wildcards: Any) -> DomainConfig:
     """The settings of a job's domain at its scale."""
     return config.domains[wildcards.domain][wildcards.scale]
-
-
-def data_seed(config: Config, wildcards: Any) -> int:
-    """The seed of the data that an agent's seed learns from."""
-    settings = section(config, wildcards)
-    return settings.seeds[0] if settings.shared_data else int(wildcards.seed)
 
 
 def data_scale(config: Config, wildcards: Any) -> str:
@@ -41,9 +49,17 @@ def data_scale(config: Config, wildcards: Any) -> str:
 def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
     """The settings that a job depends on, and no others, as one line of JSON.
 
-    Snakemake reruns the job when this text changes.
+    Snakemake reruns the job when this text changes. Raises UserError for a job on data of a scale
+    that has none of its own.
     """
     settings = section(config, wildcards)
+    if settings.data_scale and stage in STAGES_OF_DATA:
+        raise UserError(
+            f"domains.{wildcards.domain}, scale {wildcards.scale}",
+            expected=f"a scale with data of its own, for {stage}",
+            found=f"data_scale: {settings.data_scale}",
+            remedy=f"Ask for a file below data/{wildcards.domain}/{settings.data_scale}/ instead.",
+        )
     found: Any = getattr(settings, stage, None)
     if stage in ("sample_augmented", "rebalance"):
         whole = settings.sample_augmented.model_dump(mode="json")

@@ -1,7 +1,8 @@
 """Rows of the target task itself, by the domain's scripted oracle with noise.
 
 A ceiling, no method: what the same agent reaches with real rows where MoCoDA has a model's (our
-addition). The noise is that of the logged data of HookSweep2.
+addition). The noise is that of the logged data of HookSweep2. Like all generated rows they are then
+labelled with goals drawn anew, not with those that the oracle acted for.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.augmentation.base import AugmentationVariant, Generated, Ingredients, given, join
 from mocoda.domains.base import Domain
+from mocoda.evaluation import roll_out
 from mocoda.seeding import numpy_generator, seed_for
 from mocoda.transitions import Provenance
 
@@ -40,7 +42,8 @@ class TargetTaskSettings(BaseModel):
     hold_steps: int = Field(
         15,
         ge=1,
-        description="Steps in a row with success after which an episode is cut (our choice).",
+        description="Steps in a row with success after which an episode is cut, where the task "
+        "goes on at the goal (our choice).",
     )
 
 
@@ -57,39 +60,58 @@ def generate(
     return join(parts)
 
 
-def episodes(settings: TargetTaskSettings, domain: Domain, names: tuple[Any, ...]) -> Generated:
-    """The rows of `EPISODES_A_BATCH` episodes, episode after episode."""
-    generator = numpy_generator(*names, "noise")
-    task = domain.make_task(EPISODES_A_BATCH, 1)
-    seeds = [seed_for(*names, "start", number) for number in range(EPISODES_A_BATCH)]
-    observation, goal = task.reset(np.array(seeds, dtype=np.uint64))
-    oracle = given(domain.oracle, "oracle")(observation, goal)
-    alive = np.ones(EPISODES_A_BATCH, dtype=bool)
-    held = np.zeros(EPISODES_A_BATCH, dtype=np.int64)
-    path, moves, lived = [observation], [], []
-    for _ in range(domain.horizon):
-        action = np.asarray(oracle.act(observation), dtype=np.float64)
+class NoisyOracle:
+    """The domain's oracle as the logged data's expert acts: with noise, and at times at random."""
+
+    def __init__(
+        self, oracle: Any, settings: TargetTaskSettings, generator: np.random.Generator
+    ) -> None:
+        self.oracle, self.settings, self.generator = oracle, settings, generator
+
+    def __call__(self, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        settings, generator = self.settings, self.generator
+        action = np.asarray(self.oracle.act(observation), dtype=np.float64)
         action = action + settings.action_noise * generator.standard_normal(action.shape)
         uniform = generator.uniform(-1.0, 1.0, action.shape)
         at_random = generator.random((len(action), 1)) < settings.random_actions
-        action = np.clip(np.where(at_random, uniform, action), -1.0, 1.0)
-        observation = task.step(action)
-        path.append(observation)
-        moves.append(action)
-        lived.append(alive.copy())
-        reward = np.asarray(domain.reward(observation, goal))
-        held = np.where(np.asarray(domain.success(reward)), held + 1, 0)
-        alive &= held < (1 if domain.ends_at_goal else settings.hold_steps)
-        if not alive.any():
-            break
-    number, step = np.nonzero(np.stack(lived, axis=1))
-    states = np.stack(path).astype(np.float32)
+        return np.clip(np.where(at_random, uniform, action), -1.0, 1.0)
+
+
+def episodes(settings: TargetTaskSettings, domain: Domain, names: tuple[Any, ...]) -> Generated:
+    """The rows of `EPISODES_A_BATCH` episodes, episode after episode."""
+    oracle = given(domain.oracle, "oracle")
+    generator = numpy_generator(*names, "noise")
+    seeds = [seed_for(*names, "start", number) for number in range(EPISODES_A_BATCH)]
+    rollouts = roll_out(
+        domain,
+        np.array(seeds, dtype=np.uint64),
+        lambda first, goal: NoisyOracle(oracle(first, goal), settings, generator),
+    )
+    lengths = rollouts.lengths
+    if not domain.ends_at_goal:
+        success = np.asarray(domain.success(rollouts.rewards))
+        lengths = cut_where_held(success, lengths, settings.hold_steps)
+    number, step = np.nonzero(np.arange(len(rollouts.actions)) < lengths[:, None])
+    states = rollouts.observations.astype(np.float32)
     return Generated(
         observation=states[step, number],
-        action=np.stack(moves)[step, number].astype(np.float32),
+        action=rollouts.actions[step, number].astype(np.float32),
         next_observation=states[step + 1, number],
         counts={"episodes": EPISODES_A_BATCH},
     )
+
+
+def cut_where_held(success: np.ndarray, lengths: np.ndarray, hold_steps: int) -> np.ndarray:
+    """Steps of each episode, int64 [n], up to its first `hold_steps` successes in a row.
+
+    success : bool [steps, n]. lengths : int64 [n], for episodes without so many.
+    """
+    held = np.zeros(len(lengths), dtype=np.int64)
+    cut = lengths.copy()
+    for step, good in enumerate(success):
+        held = np.where(good, held + 1, 0)
+        cut = np.where(held >= hold_steps, np.minimum(cut, step + 1), cut)
+    return cut
 
 
 def refuses(domain: Domain) -> str:

@@ -84,7 +84,8 @@ class Domain:
     uniform_parents: Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]] | None = (
         None
     )
-    # (policy(obs, goal) -> action, seed, path) -> writes a film; raises UserError with no renderer
+    # (policy(obs, goal) -> action, seeds of episodes as `BatchedTask.reset` takes them, path) ->
+    # writes a film of as many of them as it shows; raises UserError with no renderer
     film: Callable[..., None] | None = None
     # Whether an episode ends at its first `terminated` row; False: it runs to the horizon, as
     # HookSweep2 does, and only data sets mark the row.

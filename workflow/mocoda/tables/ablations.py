@@ -23,10 +23,8 @@ class Ablation:
 
 
 def set_beside(domain: str, ablations: Sequence[Ablation]) -> pd.DataFrame:
-    """The rows of all scales for the cells that more than one of them has, led by a column `what`.
-
-    The first scale is the one that the others change: its further cells are left out.
-    """
+    """The rows of all scales for the cells that the first and another of them have, led by a column
+    `what`; the first scale is the one that the others change."""
     metrics = list(agent_table(domain).metrics)
     parts = []
     for one in ablations:
@@ -34,9 +32,9 @@ def set_beside(domain: str, ablations: Sequence[Ablation]) -> pd.DataFrame:
         own = own[(own["agent"] != NONE) & (own["distribution"] != NONE)]
         parts.append(own.assign(what=one.what, scale=one.scale))
     rows = pd.concat(parts, ignore_index=True)
-    cell = ["agent", "distribution", "dynamics"]
-    shared = rows.groupby(cell)["scale"].transform("nunique") > 1
-    rows = rows[shared].reset_index(drop=True)
+    scales = rows.groupby(["agent", "distribution", "dynamics"])["scale"]
+    of_first = scales.transform(lambda own: (own == ablations[0].scale).any())
+    rows = rows[(scales.transform("nunique") > 1) & of_first].reset_index(drop=True)
     return rows[["what", *(name for name in rows.columns if name != "what")]]
 
 
@@ -56,11 +54,16 @@ def ablations_markdown(domain: str, rows: pd.DataFrame) -> str:
             & (rows["dynamics"] == dynamics)
         ]
         lines = []
-        for what, part in own.groupby("what", sort=False):
+        for _, part in own.groupby("scale", sort=False):
             by_metric = part.set_index("metric")
             shown = [ours(by_metric.loc[name]) if name in by_metric.index else "" for name in names]
             lines.append(
-                [str(what), *shown, count_range(part["updates"]), count_range(part["seeds"])]
+                [
+                    part["what"].iloc[0],
+                    *shown,
+                    count_range(part["updates"]),
+                    count_range(part["seeds"]),
+                ]
             )
         units = dict(zip(own["metric"], own["unit"], strict=True))
         header = ["", *(f"{name} ({units[name]})" for name in names), "updates", "seeds"]

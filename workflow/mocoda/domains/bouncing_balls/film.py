@@ -10,7 +10,6 @@ from PIL import Image, ImageDraw
 
 from mocoda.domains.bouncing_balls import task
 from mocoda.domains.bouncing_balls.collisions import BALLS, RADIUS
-from mocoda.seeding import seed_for
 
 EPISODES = 4
 FRAMES_PER_SECOND = 15
@@ -27,20 +26,18 @@ Policy = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def record(
-    policy: Policy | None, seed: int, steps: int = task.HORIZON
+    policy: Policy | None, seeds: np.ndarray, steps: int = task.HORIZON
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """States [1 + steps taken, 16] of four episodes, each to target or horizon, and goals [4, 2].
+    """States [1 + steps taken, 16] of an episode a seed, to target or horizon, and goals [n, 2].
 
-    policy : (observation [4, 16], goal [4, 2]) -> action [4, 2]; None: the scripted oracle.
+    policy : (observation [n, 16], goal [n, 2]) -> action [n, 2]; None: the scripted oracle.
     """
-    episodes = task.BouncingBallsTask(EPISODES)
-    names = [("bouncing_balls", "film", seed, i) for i in range(EPISODES)]
-    seeds = np.array([seed_for(*name) for name in names], dtype=np.uint64)
+    episodes = task.BouncingBallsTask(len(seeds))
     observation, goal = episodes.reset(seeds)
     oracle = task.placing_oracle(observation, goal)
     states = [observation]
-    length = np.full(EPISODES, 1)
-    active = np.ones(EPISODES, dtype=bool)
+    length = np.full(len(seeds), 1)
+    active = np.ones(len(seeds), dtype=bool)
     for _ in range(steps):
         action = oracle.act(observation) if policy is None else policy(observation, goal)
         observation = episodes.step(np.asarray(action))
@@ -80,13 +77,15 @@ def disc(
     pen.ellipse((x - r, y - r, x + r, y + r), fill=colour)
 
 
-def film(policy: Policy | None, seed: int, path: str | Path, *, steps: int = task.HORIZON) -> None:
-    """Write a GIF of four episodes of the target task, side by side (some tens of kB).
+def film(
+    policy: Policy | None, seeds: np.ndarray, path: str | Path, *, steps: int = task.HORIZON
+) -> None:
+    """Write a GIF of the first four of the episodes, side by side (some tens of kB).
 
-    policy : (observation [4, 16], goal [4, 2]) -> action [4, 2]; None: the scripted oracle.
+    policy : (observation [n, 16], goal [n, 2]) -> action [n, 2]; None: the scripted oracle.
     Episodes in which ball_1 is placed stand still; the film ends when all have ended.
     """
-    paths, goals = record(policy, seed, steps)
+    paths, goals = record(policy, seeds[:EPISODES], steps)
     longest = max(len(states) for states in paths)
     frames = [
         draw(np.stack([states[min(step, len(states) - 1)] for states in paths]), goals)

@@ -289,7 +289,8 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
     rows.truncated[-1] = True  # the last episode is cut to give exactly that many rows
     facts = {
         "expert": "scripted one-box sweep with noise; only starts whose lane is clear of the "
-        "other box (boxes and goals follow the task's distribution conditioned on that)",
+        "other box (boxes and goals follow the task's distribution conditioned on that), but for "
+        "interrupted episodes and shoves",
         "episodes_attempted": attempted,
         "episodes_kept": episodes,
         "episodes_rejected": rejected,

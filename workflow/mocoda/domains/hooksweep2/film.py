@@ -82,13 +82,15 @@ def record(
     return np.array(states), goal[0]
 
 
-def film(policy: Policy | None, seed: int, path: str | Path, *, steps: int = task.HORIZON) -> None:
-    """Write a GIF of one episode of the target task (76 frames, some 100 kB).
+def film(
+    policy: Policy | None, seeds: np.ndarray, path: str | Path, *, steps: int = task.HORIZON
+) -> None:
+    """Write a GIF of the first of the episodes (76 frames, some 100 kB).
 
     policy : (observation [1, 16], goal [1, 6]) -> action [1, 4]; None: the scripted oracle.
     Raises UserError where no renderer works.
     """
-    states, goal = record(policy, seed, steps)
+    states, goal = record(policy, int(seeds[0]), steps)
     chosen = os.environ.get("MUJOCO_GL")
     faults = []
     with tempfile.TemporaryDirectory() as folder:

@@ -23,10 +23,12 @@ from mocoda.domains.hooksweep2.expert import (
 # Where the box lies when the hook comes down, relative to the head's centre, metres: x from well
 # inside the hook to beyond the head, y over the head's width and a box more on either side.
 BOX_FROM_HEAD = ((-0.30, 0.08), (-0.16, 0.16))
-STEPS = (3, 12)  # of the push
+STEPS = (4, 13)  # of the push
 RISE, TRAVEL, LOWER, PUSH, DONE = range(5)
-# Steps after which the hook pushes from where it is: it rests on a box.
-LOWERING_STEPS = 6
+# Steps of travel and of lowering, each, after which the hook no longer waits to be low: after a
+# long travel it pushes while it comes down, and meets boxes aslant from above.
+PATIENCE = 6
+LOW = 0.452  # metres
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,11 @@ class ShoveExpert:
         gripper, shoves = observation[:, :3], self.shoves
         self.waited += 1
         away = np.linalg.norm(gripper[:, :2] - shoves.landing, axis=1)
-        low = (gripper[:, 2] < 0.452) | (self.waited > LOWERING_STEPS)
+        ready = (gripper[:, 2] < LOW) | (self.waited > PATIENCE)
         self._move_on(RISE, gripper[:, 2] > CLEAR_HEIGHT, TRAVEL)
         self._move_on(TRAVEL, away < 0.02, LOWER)
-        self._move_on(LOWER, low, PUSH)
-        self._move_on(PUSH, self.waited > shoves.steps, DONE)
+        self._move_on(LOWER, ready, PUSH)
+        self._move_on(PUSH, self.waited >= shoves.steps, DONE)
         phase = self.phase[:, None]
         planned = np.where((phase == TRAVEL) | (phase == LOWER), shoves.landing, gripper[:, :2])
         planned = planned + np.where(phase == PUSH, STEP_LENGTH * shoves.direction, 0.0)

@@ -10,7 +10,6 @@ from PIL import Image, ImageDraw
 
 from mocoda.domains.nav2d import task
 from mocoda.domains.nav2d.controller import greedy_oracle
-from mocoda.seeding import seed_for
 
 EPISODES = 8
 FRAMES_PER_SECOND = 15
@@ -35,18 +34,17 @@ PALETTE = (*PATH_COLOURS, WHITE, GREY, GREEN, LINE)
 Policy = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def record(policy: Policy | None, seed: int, steps: int = task.HORIZON) -> list[np.ndarray]:
-    """Paths [1 + steps taken, 2] of eight episodes of the target task, each to goal or horizon.
+def record(policy: Policy | None, seeds: np.ndarray, steps: int = task.HORIZON) -> list[np.ndarray]:
+    """Paths [1 + steps taken, 2] of an episode of the target task a seed, to goal or horizon.
 
-    policy : (observation [8, 2], goal [8, 2]) -> action [8, 2]; None: the scripted oracle.
+    policy : (observation [n, 2], goal [n, 2]) -> action [n, 2]; None: the scripted oracle.
     """
-    episodes = task.Nav2DTask(EPISODES)
-    seeds = np.array([seed_for("nav2d", "film", seed, i) for i in range(EPISODES)], dtype=np.uint64)
+    episodes = task.Nav2DTask(len(seeds))
     observation, goal = episodes.reset(seeds)
     oracle = greedy_oracle(observation, goal)
     places = [observation]
-    length = np.full(EPISODES, 1)
-    active = np.ones(EPISODES, dtype=bool)
+    length = np.full(len(seeds), 1)
+    active = np.ones(len(seeds), dtype=bool)
     for _ in range(steps):
         action = oracle.act(observation) if policy is None else policy(observation, goal)
         observation = episodes.step(np.asarray(action))
@@ -93,13 +91,15 @@ def draw(paths: Sequence[np.ndarray]) -> Image.Image:
     return picture
 
 
-def film(policy: Policy | None, seed: int, path: str | Path, *, steps: int = task.HORIZON) -> None:
-    """Write a GIF of eight episodes of the target task, side by side (some tens of kB).
+def film(
+    policy: Policy | None, seeds: np.ndarray, path: str | Path, *, steps: int = task.HORIZON
+) -> None:
+    """Write a GIF of the first eight of the episodes, in one picture (some tens of kB).
 
-    policy : (observation [8, 2], goal [8, 2]) -> action [8, 2]; None: the scripted oracle.
+    policy : (observation [n, 2], goal [n, 2]) -> action [n, 2]; None: the scripted oracle.
     Episodes that reach the goal box stand still; the film ends when all have ended.
     """
-    paths = record(policy, seed, steps)
+    paths = record(policy, seeds[:EPISODES], steps)
     longest = max(len(places) for places in paths)
     frames = [draw([places[: step + 1] for places in paths]) for step in range(longest)]
     frames += [frames[-1]] * LAST_FRAMES
