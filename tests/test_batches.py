@@ -133,6 +133,32 @@ def test_labels_are_the_domains(table: Table, goals: str) -> None:
     assert all(row.tobytes() in known for row in drawn.numpy())
 
 
+def test_a_share_of_goals_lies_near_the_rows_own_boxes(table: Table) -> None:
+    """Also goals of the target task; the reward is that of the goal that the agent sees."""
+    rows = table.rows.clone()
+    boxes = [16 + 4 + column for column in (6, 7, 8, 11, 12, 13)]
+    solvable = DOMAIN.sample_goals(len(rows), np.random.default_rng(0))
+    rows[:, boxes] = torch.from_numpy(solvable.astype(np.float32))
+    placed = Table(rows, table.goals, table.real)
+    shares = {}
+    for share in (0.0, 0.3, 1.0):
+        drawn = BatchSource(DOMAIN, placed, ("t", 0), "batch", False, "never", share)
+        batch = joined(list(drawn.block(2, [3000])))
+        goal = torch.full((3000, 6), 0.42)
+        goal[:, [0, 1, 3, 4]] = batch["input"][:, OBSERVATION:]
+        next_observation = batch["next_input"][:, :OBSERVATION]
+        torch.testing.assert_close(batch["reward"], DOMAIN.reward(next_observation, goal))
+        shift = goal - torch.tensor([1.85, 0.7, 0.42, 1.85, 0.8, 0.42])
+        torch.testing.assert_close(shift[:, :3], shift[:, 3:], rtol=0, atol=1e-6)
+        assert ((shift[:, 0].abs() > 0.2099) & (shift[:, 0].abs() < 0.4101)).all()
+        assert (shift[:, 1].abs() < 0.1001).all()
+        shares[share] = float(DOMAIN.success(batch["reward"]).float().mean())
+    # Both boxes lie at a goal, so a goal near them is reached and hardly another one.
+    assert shares[1.0] == 1.0
+    assert shares[0.3] == pytest.approx(0.3 + 0.7 * shares[0.0], abs=0.04)
+    assert shares[0.0] < 0.5
+
+
 def test_no_row_ends_the_return_where_none_shall(table: Table) -> None:
     """The same rows with the same rewards; without it, some rows do end the return."""
     # Both boxes at the goal of a row, so that some do succeed.

@@ -191,6 +191,14 @@ def test_a_value_out_of_range_is_told_with_key_and_value(
             "the goal; found never.",
         ),
         (
+            lambda raw: raw["domains"]["nav2d"]["train_offline_agent"].update(goals_near=0.2),
+            "nav2d.train_offline_agent.goals_near: expected 0 where goals are not drawn",
+        ),
+        (
+            lambda raw: at(raw, "train_offline_agent").update(goals="dataset"),
+            "hooksweep2.train_offline_agent.goals_near: expected 0 where goals are not drawn",
+        ),
+        (
             lambda raw: at(raw, "collect_empirical").update(interrupted=0.6, shoves=0.5),
             "expected interrupted + shoves below 1",
         ),

@@ -34,6 +34,7 @@ PAPER: dict[str, object] = {
     "train_offline_agent.goals": "dataset",
     "train_offline_agent.normalise": False,
     "train_offline_agent.terminal": "success",
+    "train_offline_agent.goals_near": 0.0,
     **{
         f"train_offline_agent.{agent}.{key}": value
         for agent in ("td3_bc", "bcq")

@@ -21,7 +21,7 @@ from mocoda.domains.hooksweep2.shoves import PUSH, ShoveExpert, Shoves
 from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator
 from mocoda.transition_checks import check
 
-ROWS = 5000
+ROWS = 7000
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,12 @@ def test_shoves_show_what_sweeps_do_not() -> None:
 
     def rows_of(shoves: float) -> tuple[Collected, np.ndarray, np.ndarray]:
         settings = CollectionSettings(
-            transitions=4000, interrupted=0.0, shoves=shoves, action_noise=0, random_actions=0
+            transitions=4000,
+            interrupted=0.0,
+            shoves=shoves,
+            lapses=0.0,
+            action_noise=0,
+            random_actions=0,
         )
         found = collect(settings, 5, 2, lambda text: None)
         rows = found.transitions
@@ -96,6 +101,27 @@ def test_shoves_show_what_sweeps_do_not() -> None:
     assert without.facts["shoves_kept"] == 0
     assert sideways.mean() > 3 * seldom.mean()
     assert beneath.mean() > 0.005 > never.mean()
+
+
+def test_lapses_show_how_a_goal_is_lost() -> None:
+    def rows_of(lapses: float) -> tuple[Collected, int, float]:
+        settings = CollectionSettings(
+            transitions=4000, interrupted=0.0, shoves=0.0, lapses=lapses, random_actions=0
+        )
+        found = collect(settings, 6, 2, lambda text: None)
+        rows = found.transitions
+        good = np.asarray(task.success(rows.reward))
+        same = rows.episode[1:] == rows.episode[:-1]
+        lost = int((same & good[:-1] & ~good[1:]).sum())
+        return found, lost, float(rows.observation[:, 2].min())
+
+    with_lapses, often, low = rows_of(1.0)
+    without, seldom, high = rows_of(0.0)
+    assert often >= 5 > seldom
+    assert low < high - 0.01  # the gripper sinks, which it never does under control
+    for found in (with_lapses, without):
+        assert found.facts["sweep_success_rate_kept"] >= 0.85
+        assert found.facts["largest_displacement_of_lesser_moved_box"] <= 0.04
 
 
 def test_a_shove_lands_and_pushes_as_far_as_it_shall() -> None:

@@ -80,6 +80,8 @@ class BatchSource:
         each row was labelled with once (published).
     normalise : whether inputs are shifted and scaled by the table's mean and deviation (our
         choice; the published code does not).
+    goals_near : share of rows whose goal is drawn near their objects (`Domain.goals_near`), where
+        goals are drawn for each batch.
     terminal : "success" ends the return at rows that succeed; "never" at none.
     """
 
@@ -91,10 +93,11 @@ class BatchSource:
         goals: Literal["batch", "dataset"],
         normalise: bool,
         terminal: Literal["success", "never"] = "success",
+        goals_near: float = 0.0,
         device: torch.device | str = "cpu",
     ) -> None:
         self.domain, self.names, self.goals = domain, names, goals
-        self.terminal = terminal
+        self.terminal, self.goals_near = terminal, goals_near
         self.real, self.generated = table.real, table.generated
         self.device = torch.device(device)
         self.rows, self.row_goals = table.rows.to(self.device), table.goals.to(self.device)
@@ -116,16 +119,13 @@ class BatchSource:
         """Batches of the given sizes for block `number`; drawn and labelled in one go."""
         generator = torch_generator(*self.names, "rows", number)
         chosen = torch.randint(len(self.rows), (sum(sizes),), generator=generator).to(self.device)
-        if self.goals == "batch":
-            drawn = self.domain.sample_goals(
-                len(chosen), numpy_generator(*self.names, "goals", number)
-            )
-            goal = torch.from_numpy(drawn.astype(np.float32)).to(self.device)
-        else:
-            goal = self.row_goals.index_select(0, chosen)
         row = self.rows.index_select(0, chosen)
         width, action_dim = self.domain.slots.observation_dim, self.domain.slots.action_dim
         observation, action, next_observation = row.split([width, action_dim, width], dim=1)
+        if self.goals == "batch":
+            goal = torch.from_numpy(self._draw_goals(number, next_observation)).to(self.device)
+        else:
+            goal = self.row_goals.index_select(0, chosen)
         reward = self.domain.reward(next_observation, goal)
         going_on = torch.ones_like(reward)
         if self.terminal == "success":
@@ -144,6 +144,17 @@ class BatchSource:
                 next_input=next_inputs[part],
                 not_terminated=going_on[part],
             )
+
+    def _draw_goals(self, number: int, next_observation: Tensor) -> np.ndarray:
+        """A goal for each row of block `number`, float32; for some rows near their objects."""
+        rows = len(next_observation)
+        generator = numpy_generator(*self.names, "goals", number)
+        goals = self.domain.sample_goals(rows, generator)
+        if self.goals_near and self.domain.goals_near is not None:
+            near = generator.random(rows) < self.goals_near
+            places = next_observation.cpu().numpy()[near]
+            goals[near] = self.domain.goals_near(places, generator)
+        return goals.astype(np.float32)
 
     def inputs(self, observation: Tensor, seen_goal: Tensor) -> Tensor:
         """What the agent reads: observation and goal columns, normalised."""

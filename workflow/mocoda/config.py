@@ -219,6 +219,12 @@ def check_task(at: str, domain: Domain, config: DomainConfig) -> list[str]:
             f"{at}.train_offline_agent.terminal: expected success, for episodes of "
             f"'{domain.name}' end at the goal; found never."
         ]
+    near = config.train_offline_agent.goals_near
+    if near and (domain.goals_near is None or config.train_offline_agent.goals != "batch"):
+        return [
+            f"{at}.train_offline_agent.goals_near: expected 0 where goals are not drawn for each "
+            f"batch (goals: batch) or '{domain.name}' has no `goals_near`; found {near:g}."
+        ]
     return []
 
 

@@ -84,6 +84,9 @@ class Domain:
     uniform_parents: Callable[[int, np.random.Generator], tuple[np.ndarray, np.ndarray]] | None = (
         None
     )
+    # (next_observation [n, obs], generator) -> a goal of the target task near to where each row's
+    # objects are, float64 [n, goal]; None where there is no such thing
+    goals_near: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None
     # (policy(obs, goal) -> action, seeds of episodes as `BatchedTask.reset` takes them, path) ->
     # writes a film of as many of them as it shows; raises UserError with no renderer
     film: Callable[..., None] | None = None

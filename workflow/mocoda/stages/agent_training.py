@@ -99,6 +99,7 @@ def train_runs(job: Job, runs: Sequence[Run], side_by_side: bool) -> list[Traine
                 training.goals,
                 training.normalise,
                 training.terminal,
+                training.goals_near,
                 training.device,
             )
         )

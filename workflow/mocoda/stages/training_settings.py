@@ -18,6 +18,13 @@ class TrainingSettings(BaseModel):
         description="When a row gets its goal: once (dataset, published) or each time it is "
         "drawn (batch, our choice).",
     )
+    goals_near: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the rows of a batch whose goal is drawn near to where their objects "
+        "are, as hindsight does (Andrychowicz et al., 2017; published: none). Needs goals: batch.",
+    )
     normalise: bool = Field(
         False, description="Normalise the agent's inputs (published: no; our default scale does)."
     )
@@ -44,4 +51,5 @@ class TrainingSettings(BaseModel):
         inputs = "inputs normalised" if self.normalise else "inputs as they are"
         when = "each time a row is drawn" if self.goals == "batch" else "once a row"
         ends = "" if self.terminal == "success" else ", no row ends the return"
-        return f"{inputs}, goals drawn {when}{ends}"
+        near = f" ({self.goals_near:g} of them near the objects)" if self.goals_near else ""
+        return f"{inputs}, goals drawn {when}{near}{ends}"

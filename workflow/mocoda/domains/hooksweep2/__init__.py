@@ -30,6 +30,7 @@ HOOKSWEEP2 = Domain(
     settings=CollectionSettings,
     make_task=make_task,
     sample_goals=task.sample_goals,
+    goals_near=task.goals_near,
     reward=task.reward,
     terminated=task.terminated,
     success=task.success,

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,8 @@ from mocoda.transitions import Provenance, Transitions, concatenate
 EPISODES_A_BATCH = 256
 LIFT = (0.0, 0.0, 1.0, 0.0)  # straight up: how an interrupted episode ends
 LOG_SECONDS = 15.0
+LAPSE_STEPS = (5, 30)  # how long a lapse lasts
+NEVER = task.HORIZON + 1  # steps at the goal after which a sweep lapses that does not
 TYPICAL_LENGTH = 28  # rows, a little less than an episode has on average
 
 
@@ -90,6 +92,14 @@ class CollectionSettings(BaseModel):
         description="Share of episodes that lower the hook anywhere around a box, on it too, and "
         "push in a random direction (our choice: shows what an expert that never errs does not).",
     )
+    lapses: float = Field(
+        default=0.4,
+        ge=0.0,
+        le=1.0,
+        description="Share of sweeps that lapse once their box has been at its goal for some "
+        "steps: they then repeat one random action (our choice: shows how boxes that are where "
+        "they belong get lost, which an expert that holds them never does).",
+    )
     lane_bins: int = Field(
         default=8,
         ge=1,
@@ -110,11 +120,12 @@ class CollectionSettings(BaseModel):
 @dataclass(frozen=True)
 class Recorded:
     """n episodes: observations [n, horizon + 1, 16], actions [n, horizon, 4], both float32, of
-    which episode i uses the first `length[i]` steps."""
+    which episode i uses the first `length[i]` steps; reached bool [n], whether it did succeed."""
 
     observations: np.ndarray
     actions: np.ndarray
     length: np.ndarray
+    reached: np.ndarray
 
     def used(self) -> np.ndarray:
         """Which steps were taken, bool [n, horizon]."""
@@ -143,12 +154,20 @@ def run_episodes(
     observations[:, 0] = observation
     length = np.full(n, task.HORIZON)
     held = np.zeros(n, dtype=np.int64)
+    lapses = draw_lapses(n, settings, generator)
+    lapses = replace(
+        lapses, after=np.where(starts.interrupted | starts.shoved, NEVER, lapses.after)
+    )
+    lapsed = np.zeros(n, dtype=np.int64)
+    reached = np.zeros(n, dtype=bool)
     active = np.ones(n, dtype=bool)
     for step in range(task.HORIZON):
         action = expert.act(observation)
         action = np.where(starts.shoved[:, None], shover.act(observation), action)
         stopped |= starts.interrupted & expert.about_to_touch_both(observation)
         stopped |= starts.shoved & shover.done
+        lapsed += (lapsed > 0) | (held >= lapses.after)
+        action = np.where(lapsed[:, None] > 0, lapses.action, action)
         action[stopped] = LIFT
         action += settings.action_noise * generator.standard_normal(action.shape)
         uniform = generator.uniform(-1.0, 1.0, size=action.shape)
@@ -158,13 +177,36 @@ def run_episodes(
         observations[:, step + 1] = observation
         good = task.success(task.reward(observation, starts.goal))
         held = np.where(good & ~starts.shoved, held + 1, 0)
-        ending = active & (held >= settings.hold_steps)
+        reached |= good & active
+        ending = active & (held >= settings.hold_steps) & (lapses.after == NEVER)
+        ending |= active & (lapsed >= lapses.steps)
         ending |= active & stopped & (observation[:, 2] > CLEAR_HEIGHT)
         length[ending] = step + 1
         active &= ~ending
         if not active.any():
             break
-    return Recorded(observations, actions, length)
+    return Recorded(observations, actions, length, reached)
+
+
+@dataclass(frozen=True)
+class Lapses:
+    """n lapses: after int64 [n] (steps at the goal; NEVER: no lapse), action [n, 4] that is
+    repeated, steps int64 [n] of it."""
+
+    after: np.ndarray
+    action: np.ndarray
+    steps: np.ndarray
+
+
+def draw_lapses(n: int, settings: CollectionSettings, generator: np.random.Generator) -> Lapses:
+    """When sweeps lapse, the action that they repeat (its size is drawn too), and for how long."""
+    after = generator.integers(1, settings.hold_steps + 1, size=n)
+    action = generator.uniform(-1.0, 1.0, size=(n, 4)) * generator.uniform(0.0, 1.0, size=(n, 1))
+    return Lapses(
+        after=np.where(generator.random(n) < settings.lapses, after, NEVER),
+        action=action,
+        steps=generator.integers(LAPSE_STEPS[0], LAPSE_STEPS[1] + 1, size=n),
+    )
 
 
 def _rejections(recorded: Recorded, settings: CollectionSettings) -> dict[str, np.ndarray]:
@@ -258,7 +300,7 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
         simulator = HookSweep2Simulator(size, threads)
         recorded = run_episodes(simulator, starts, settings, generator)
         simulator.close()
-        won = task.success(task.reward(recorded.last(), starts.goal))
+        won = recorded.reached
         reasons = _rejections(recorded, settings)
         counted = np.zeros(size, dtype=bool)
         for reason, bad in reasons.items():  # one reason an episode: the first that applies

@@ -39,6 +39,7 @@ RESET_RADIUS = 0.08  # metres, half the square in which a box starts
 RESET_DISTANCE = 0.1  # metres, least distance of the boxes at reset
 GOAL_BASE = np.array([1.85, 0.7, 0.42, 1.85, 0.8, 0.42])
 GOAL_SHIFT = 0.31  # metres along x, towards the robot or away from it
+NEAR = 0.08  # metres, of a goal near the boxes along x and along y
 GOAL_SPREAD = 0.1  # metres, half the square of the goals around the shift
 
 
@@ -64,6 +65,20 @@ def sample_shifts(number: int, generator: np.random.Generator) -> np.ndarray:
 def sample_goals(number: int, generator: np.random.Generator) -> np.ndarray:
     """Goals of the target task, float64 [n, 6]: both boxes shifted alike."""
     return GOAL_BASE + np.tile(sample_shifts(number, generator), 2)
+
+
+def goals_near(next_observation: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """The goal of the target task nearest to where both boxes of rows [n, 16] are on average, give
+    or take `NEAR` along x and y (our choice), float64 [n, 6]."""
+    boxes = np.asarray(next_observation, dtype=np.float64)[:, [*BOX_COLUMNS[0], *BOX_COLUMNS[1]]]
+    shift = (boxes - GOAL_BASE).reshape(-1, 2, 3).mean(axis=1)[:, :2]
+    shift += generator.uniform(-NEAR, NEAR, size=shift.shape)
+    nearest, furthest = GOAL_SHIFT - GOAL_SPREAD, GOAL_SHIFT + GOAL_SPREAD
+    away = np.where(shift[:, 0] >= 0, 1.0, -1.0)
+    goals = np.zeros((len(boxes), 3))
+    goals[:, 0] = away * np.clip(np.abs(shift[:, 0]), nearest, furthest)
+    goals[:, 1] = np.clip(shift[:, 1], -GOAL_SPREAD, GOAL_SPREAD)
+    return GOAL_BASE + np.tile(goals, 2)
 
 
 def sample_starts(seeds: np.ndarray, *, one_box: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +151,7 @@ def success(reward: Array) -> Array:
 # Where the gripper can be, metres (x, y, z). z and the far x are limits of the scene (the hook
 # rests on the table at .41, the arm ends near 1.66); the rest bounds a working area: over 120,000
 # rows of the one-box data x is in .59..1.61, y in .40..1.33 and z in .397..0.60.
-GRIPPER_LOW = np.array([0.5, 0.2, 0.395])
+GRIPPER_LOW = np.array([0.5, 0.2, 0.25])
 GRIPPER_HIGH = np.array([1.68, 1.5, 1.0])
 
 
