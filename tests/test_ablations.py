@@ -118,3 +118,7 @@ def test_the_shipped_ablations_are_scales_and_a_domain_without_them_says_so() ->
     assert ablations_text(config, "hooksweep2") == canonical_json({"scales": list(named.items())})
     with pytest.raises(UserError, match=r"tables\.ablations"):
         ablations(config, "nav2d")
+    raw = shipped_config()
+    raw["domains"]["hooksweep2"]["tables"]["ablations"] = {"demo": "one", "target_task": "two"}
+    with pytest.raises(UserError, match="none in target_task"):
+        ablations(load(raw), "hooksweep2")

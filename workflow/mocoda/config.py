@@ -126,7 +126,8 @@ def load(raw: Mapping[str, Any]) -> Config:
             if not isinstance(changes or {}, Mapping):
                 faults.append(f"{at}: expected settings by stage; found {changes!r}.")
                 continue
-            section_at, found = check_section(at, name, merged(base, changes or {}))
+            lent = lent_settings(changes or {}, scales)
+            section_at, found = check_section(at, name, merged(merged(base, lent), changes or {}))
             # A fault of the base shows in each scale; it is told once, where it is.
             told = {fault.removeprefix(f"domains.{name}.") for fault in base_faults}
             faults += [fault for fault in found if fault.removeprefix(f"{at}.") not in told]
@@ -148,6 +149,27 @@ def load(raw: Mapping[str, Any]) -> Config:
         lines = "\n".join(f"  - {fault}" for fault in dict.fromkeys(faults))
         raise ConfigError(f"{len(set(faults))} fault(s) in the configuration:\n{lines}")
     return Config(default_scale=str(raw["default_scale"]), domains=domains)
+
+
+# What a scale with `data_scale` takes over from the scale that it names.
+LENT = (
+    "shared_data",
+    "collect_empirical",
+    "collect_oracle",
+    "fit_mask",
+    "fit_gmm_parents",
+    "train_dynamics",
+    "sample_augmented",
+    "rebalance",
+)
+
+
+def lent_settings(changes: Mapping[str, Any], scales: Mapping[str, Any]) -> dict[str, Any]:
+    """What the scale that `changes` borrows its data from changes of it."""
+    lender = scales.get(str(changes.get("data_scale")))
+    if not isinstance(lender, Mapping):
+        return {}
+    return {key: value for key, value in lender.items() if key in LENT}
 
 
 def check_section(

@@ -121,13 +121,7 @@ def check_ablations(
     faults = []
     if len(listed) == 1 or len(set(listed.values())) < len(listed):
         faults.append(f"{where}: expected two scales or more, each with words of its own.")
-    cells = {name: set(cells_of(scales[name])) for name in listed if name in scales}
-    first = next(iter(listed), "")
-    return faults + [
-        f"{where}: '{name}' has no agent and column of '{first}', which it is to be set beside."
-        for name, own in cells.items()
-        if first in cells and not own & cells[first]
-    ]
+    return faults
 
 
 def cells_of(settings: DomainConfig) -> list[tuple[str, str, str]]:

@@ -12,6 +12,7 @@ from mocoda.artifacts import canonical_json
 from mocoda.augmentation import AUGMENTATION
 from mocoda.code_version import code_version, module_file
 from mocoda.config import Config, DomainConfig
+from mocoda.config_scales import cells_of
 from mocoda.config_tables import Column, ModelErrorSettings
 from mocoda.distributions import DISTRIBUTIONS, Distribution
 from mocoda.domains import DOMAINS
@@ -195,7 +196,7 @@ def compared_masks(config: Config, wildcards: Any) -> list[str]:
 
 def ablations(config: Config, domain: str) -> dict[str, str]:
     """Scale -> what it changes, of `results/<domain>/ablations.csv`; UserError where there are
-    none."""
+    none, or one has no cell of the first, which they change."""
     found = config.domains[domain][config.default_scale].tables.ablations
     if not found:
         raise UserError(
@@ -203,6 +204,16 @@ def ablations(config: Config, domain: str) -> dict[str, str]:
             expected=f"scales that change one thing each, in domains.{domain}.tables.ablations",
             found="none",
             remedy="List them there, each with what it changes.",
+        )
+    cells = {name: set(cells_of(config.domains[domain][name])) for name in found}
+    first = next(iter(found))
+    apart = [name for name in found if not cells[name] & cells[first]]
+    if apart:
+        raise UserError(
+            f"domains.{domain}.tables.ablations",
+            expected=f"an agent and a column of '{first}' in the table of each scale",
+            found=f"none in {', '.join(apart)}",
+            remedy="Give them such a cell in tables.agents and tables.columns, or leave them out.",
         )
     return found
 
