@@ -19,7 +19,7 @@ def test_film_shows_the_episode(tmp_path: Path) -> None:
 
     path = tmp_path / "oracle.gif"
     try:
-        DOMAINS["hooksweep2"].film(None, SEEDS, path, steps=5)  # type: ignore[misc]
+        DOMAINS["hooksweep2"].film(None, SEEDS, path, steps=10)  # type: ignore[misc]
     except UserError as fault:
         pytest.skip(f"no renderer here: {fault.found}")
     with Image.open(path) as film:
