@@ -26,6 +26,15 @@ def of_target_task(domain: Any, rows: int, name: str = "test", **settings: Any) 
     return variant.generate(TargetTaskSettings(**settings), Ingredients(domain), rows, (name,))
 
 
+def oracles(made: Generated) -> np.ndarray:
+    """The actions of the oracle of 2D Navigation in these rows, which depend on the state alone."""
+    oracle = NAV2D.oracle
+    assert oracle is not None
+    goal = np.zeros((len(made.observation), NAV2D.goal_dim))
+    actions = oracle(made.observation, goal).act(made.observation.astype(np.float64))
+    return np.asarray(actions)
+
+
 def test_rows_of_the_target_task_are_its_own_and_solve_it() -> None:
     """In 2D every row is checked against the dynamics; episodes follow on from row to row."""
     made = of_target_task(NAV2D, 6000)
@@ -46,12 +55,7 @@ def test_rows_of_the_target_task_are_its_own_and_solve_it() -> None:
 
 def test_noise_and_random_actions_are_those_of_the_settings() -> None:
     plain = of_target_task(NAV2D, 3000, action_noise=0.0, random_actions=0.0)
-    # The oracle's actions depend on the state alone, so their scatter is that of the noise.
-    oracle = NAV2D.oracle
-    assert oracle is not None
-    goal = np.zeros((3000, NAV2D.goal_dim))
-    expected = oracle(plain.observation, goal).act(plain.observation.astype(np.float64))
-    np.testing.assert_allclose(plain.action, np.clip(expected, -1, 1), atol=1e-4)
+    np.testing.assert_allclose(plain.action, np.clip(oracles(plain), -1, 1), atol=1e-4)
     random = of_target_task(NAV2D, 20_000, action_noise=0.0, random_actions=1.0)
     assert np.abs(random.action).max() <= 1
     assert random.action.mean() == pytest.approx(0.0, abs=0.03)
@@ -61,10 +65,7 @@ def test_noise_and_random_actions_are_those_of_the_settings() -> None:
 def test_the_noise_has_the_size_of_the_settings() -> None:
     """Told by the half of it that leads away from the upper bound, near which the oracle acts."""
     noisy = of_target_task(NAV2D, 20_000, action_noise=0.05, random_actions=0.0)
-    oracle = NAV2D.oracle
-    assert oracle is not None
-    goal = np.zeros((20_000, NAV2D.goal_dim))
-    expected = oracle(noisy.observation, goal).act(noisy.observation.astype(np.float64))
+    expected = oracles(noisy)
     lower = (noisy.action - expected)[(noisy.action < expected) & (expected > 0)]
     assert len(lower) > 0.4 * expected.size
     assert np.sqrt((lower**2).mean()) == pytest.approx(0.05, rel=0.05)

@@ -8,7 +8,8 @@ import pytest
 from mocoda.domains import DOMAINS
 from mocoda.domains.base import Collected
 from mocoda.domains.hooksweep2 import task
-from mocoda.domains.hooksweep2.collection import CollectionSettings, collect
+from mocoda.domains.hooksweep2.collection import collect
+from mocoda.domains.hooksweep2.collection_settings import CollectionSettings
 from mocoda.domains.hooksweep2.expert import (
     STEP_LENGTH,
     SWEEP_HEIGHT,

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from mocoda.agents import AGENTS
 from mocoda.augmentation import AUGMENTATION
-from mocoda.config_scales import check_scales, check_swaps
+from mocoda.config_scales import OF_AGENTS, check_scales, check_swaps
 from mocoda.config_tables import Strict, TableSettings, check_masks, check_names
 from mocoda.config_text import NOT_FINITE, describe, leaves, merged
 from mocoda.domains import DOMAINS
@@ -126,8 +126,8 @@ def load(raw: Mapping[str, Any]) -> Config:
             if not isinstance(changes or {}, Mapping):
                 faults.append(f"{at}: expected settings by stage; found {changes!r}.")
                 continue
-            lent = lent_settings(changes or {}, scales)
-            section_at, found = check_section(at, name, merged(merged(base, lent), changes or {}))
+            borrowed = merged(base, lent_settings(changes or {}, scales))
+            section_at, found = check_section(at, name, merged(borrowed, changes or {}))
             # A fault of the base shows in each scale; it is told once, where it is.
             told = {fault.removeprefix(f"domains.{name}.") for fault in base_faults}
             faults += [fault for fault in found if fault.removeprefix(f"{at}.") not in told]
@@ -151,25 +151,13 @@ def load(raw: Mapping[str, Any]) -> Config:
     return Config(default_scale=str(raw["default_scale"]), domains=domains)
 
 
-# What a scale with `data_scale` takes over from the scale that it names.
-LENT = (
-    "shared_data",
-    "collect_empirical",
-    "collect_oracle",
-    "fit_mask",
-    "fit_gmm_parents",
-    "train_dynamics",
-    "sample_augmented",
-    "rebalance",
-)
-
-
 def lent_settings(changes: Mapping[str, Any], scales: Mapping[str, Any]) -> dict[str, Any]:
     """What the scale that `changes` borrows its data from changes of it."""
     lender = scales.get(str(changes.get("data_scale")))
     if not isinstance(lender, Mapping):
         return {}
-    return {key: value for key, value in lender.items() if key in LENT}
+    lent = set(DomainConfig.model_fields) - OF_AGENTS
+    return {key: value for key, value in lender.items() if key in lent}
 
 
 def check_section(

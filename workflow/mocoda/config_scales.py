@@ -14,6 +14,9 @@ from mocoda.errors import suggestion
 if TYPE_CHECKING:
     from mocoda.config import DomainConfig
 
+# Settings that a scale with `data_scale` has for itself; the others it shares with that scale.
+OF_AGENTS = {"seeds", "data_scale", "train_offline_agent", "evaluate", "tables"}
+
 
 def check_swaps(at: str, domain: str, config: DomainConfig) -> list[str]:
     """Faults where rows are to be swapped by a mask that calls nothing independent."""
@@ -81,9 +84,8 @@ def check_data_scale(
             f"{at}: expected a scale with data of its own; '{name}' has that of "
             f"'{scales[name].data_scale}'. Name a scale without data_scale."
         ]
-    of_agents = {"seeds", "data_scale", "train_offline_agent", "evaluate", "tables"}
     own, other = (
-        one.model_dump(mode="json", exclude=of_agents) for one in (settings, scales[name])
+        one.model_dump(mode="json", exclude=OF_AGENTS) for one in (settings, scales[name])
     )
     differing = [key for key in own if own[key] != other[key]]
     # Parts of the tables that are measured on the data, by the settings of the other scale.

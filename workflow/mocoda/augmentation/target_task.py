@@ -13,8 +13,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.augmentation.base import AugmentationVariant, Generated, Ingredients, given, join
+from mocoda.behaviour_noise import noisy
 from mocoda.domains.base import Domain
-from mocoda.evaluation import roll_out
+from mocoda.evaluation import Actor, roll_out
 from mocoda.seeding import numpy_generator, seed_for
 from mocoda.transitions import Provenance
 
@@ -60,33 +61,22 @@ def generate(
     return join(parts)
 
 
-class NoisyOracle:
-    """The domain's oracle as the logged data's expert acts: with noise, and at times at random."""
-
-    def __init__(
-        self, oracle: Any, settings: TargetTaskSettings, generator: np.random.Generator
-    ) -> None:
-        self.oracle, self.settings, self.generator = oracle, settings, generator
-
-    def __call__(self, observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
-        settings, generator = self.settings, self.generator
-        action = np.asarray(self.oracle.act(observation), dtype=np.float64)
-        action = action + settings.action_noise * generator.standard_normal(action.shape)
-        uniform = generator.uniform(-1.0, 1.0, action.shape)
-        at_random = generator.random((len(action), 1)) < settings.random_actions
-        return np.clip(np.where(at_random, uniform, action), -1.0, 1.0)
-
-
 def episodes(settings: TargetTaskSettings, domain: Domain, names: tuple[Any, ...]) -> Generated:
     """The rows of `EPISODES_A_BATCH` episodes, episode after episode."""
     oracle = given(domain.oracle, "oracle")
     generator = numpy_generator(*names, "noise")
     seeds = [seed_for(*names, "start", number) for number in range(EPISODES_A_BATCH)]
-    rollouts = roll_out(
-        domain,
-        np.array(seeds, dtype=np.uint64),
-        lambda first, goal: NoisyOracle(oracle(first, goal), settings, generator),
-    )
+
+    def behaviour(first: np.ndarray, goal: np.ndarray) -> Actor:
+        acting = oracle(first, goal).act
+        return lambda observation, goal: noisy(
+            np.asarray(acting(observation)),
+            settings.action_noise,
+            settings.random_actions,
+            generator,
+        )
+
+    rollouts = roll_out(domain, np.array(seeds, dtype=np.uint64), behaviour)
     lengths = rollouts.lengths
     if not domain.ends_at_goal:
         success = np.asarray(domain.success(rollouts.rewards))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mocoda.domains.base import BatchedTask, Domain
 from mocoda.domains.hooksweep2 import task
-from mocoda.domains.hooksweep2.collection import CollectionSettings, collect
+from mocoda.domains.hooksweep2.collection import collect
+from mocoda.domains.hooksweep2.collection_settings import CollectionSettings
 from mocoda.domains.hooksweep2.expert import two_box_oracle
 from mocoda.domains.hooksweep2.film import film
 from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator

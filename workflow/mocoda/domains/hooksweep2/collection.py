@@ -7,206 +7,33 @@ is rejected whole and counted. What the expert varies, and why, is in `lanes`.
 A share of the episodes is *interrupted*: the hook begins to sweep both boxes, lifts before it
 touches the second one, and the episode ends. They move at most one box too, and show the hook
 beside a box at rest in the poses that two boxes need, which no clear lane allows. Another share
-are *shoves* (see there): what the hook does to a box that it meets by mistake.
+are *shoves* (see there): what the hook does to a box that it meets by mistake. Some sweeps *lapse*
+at the goal: how a box that is where it belongs gets lost.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel
 
 from mocoda.domains.base import Collected
 from mocoda.domains.hooksweep2 import scene, task
-from mocoda.domains.hooksweep2.expert import CLEAR_HEIGHT, SweepExpert, box_positions
-from mocoda.domains.hooksweep2.lanes import SIDES, Starts, draw_clear_starts, offset_edges
-from mocoda.domains.hooksweep2.shoves import ShoveExpert
+from mocoda.domains.hooksweep2.collection_settings import CollectionSettings
+from mocoda.domains.hooksweep2.expert import box_positions
+from mocoda.domains.hooksweep2.lanes import SIDES, draw_clear_starts, offset_edges
+from mocoda.domains.hooksweep2.one_box_episodes import Recorded, run_episodes
 from mocoda.domains.hooksweep2.simulator import HookSweep2Simulator
 from mocoda.seeding import numpy_generator
 from mocoda.transitions import Provenance, Transitions, concatenate
 
 # Set by the rows that are missing, never by the number of threads: the rows must not depend on it.
 EPISODES_A_BATCH = 256
-LIFT = (0.0, 0.0, 1.0, 0.0)  # straight up: how an interrupted episode ends
 LOG_SECONDS = 15.0
-LAPSE_STEPS = (5, 30)  # how long a lapse lasts
-NEVER = task.HORIZON + 1  # steps at the goal after which a sweep lapses that does not
 TYPICAL_LENGTH = 28  # rows, a little less than an episode has on average
-
-
-class CollectionSettings(BaseModel):
-    """How the empirical data of HookSweep2 is collected."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    transitions: int = Field(
-        default=1_000_000, ge=1, description="Rows to collect (paper, appendix: 1 million)."
-    )
-    action_noise: float = Field(
-        default=0.15,
-        ge=0.0,
-        le=1.0,
-        description="Standard deviation of the Gaussian noise on each action component, in units "
-        "of the action's range [-1, 1] (our choice; the paper says 'noisy expert').",
-    )
-    random_actions: float = Field(
-        default=0.1,
-        ge=0.0,
-        le=1.0,
-        description="Share of steps whose action is uniform in [-1, 1] instead (our choice).",
-    )
-    other_box_limit: float = Field(
-        default=0.04,
-        gt=0.0,
-        description="Metres that the other box may move before the episode is rejected (our "
-        "choice: keeps the paper's premise that the data never has both boxes displaced).",
-    )
-    clearance: float = Field(
-        default=0.02,
-        ge=0.0,
-        le=0.025,
-        description="Metres kept free around the planned sweep when starts are drawn (our choice).",
-    )
-    hold_steps: int = Field(
-        default=15,
-        ge=1,
-        le=task.HORIZON,
-        description="Steps in a row with a success reward after which an episode is cut (our "
-        "choice: two thirds of the rows would otherwise hold a box at its goal).",
-    )
-    interrupted: float = Field(
-        default=0.2,
-        ge=0.0,
-        lt=1.0,
-        description="Share of episodes that begin to sweep both boxes and stop before the second "
-        "is touched (our choice: shows each box at rest under hook poses that two boxes need).",
-    )
-    shoves: float = Field(
-        default=0.15,
-        ge=0.0,
-        lt=1.0,
-        description="Share of episodes that lower the hook anywhere around a box, on it too, and "
-        "push in a random direction (our choice: shows what an expert that never errs does not).",
-    )
-    lapses: float = Field(
-        default=0.4,
-        ge=0.0,
-        le=1.0,
-        description="Share of sweeps that lapse once their box has been at its goal for some "
-        "steps: they then repeat one random action (our choice: shows how boxes that are where "
-        "they belong get lost, which an expert that holds them never does).",
-    )
-    lane_bins: int = Field(
-        default=8,
-        ge=1,
-        le=64,
-        description="Strata of the lane offset (head's centre minus box, y) per box and side (our "
-        "choice; 1 leaves it unstratified within its range).",
-    )
-
-    @model_validator(mode="after")
-    def _some_sweeps(self) -> CollectionSettings:
-        if self.interrupted + self.shoves >= 1:
-            raise ValueError(
-                f"expected interrupted + shoves below 1; found {self.interrupted} + {self.shoves}"
-            )
-        return self
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """n episodes: observations [n, horizon + 1, 16], actions [n, horizon, 4], both float32, of
-    which episode i uses the first `length[i]` steps; reached bool [n], whether it did succeed."""
-
-    observations: np.ndarray
-    actions: np.ndarray
-    length: np.ndarray
-    reached: np.ndarray
-
-    def used(self) -> np.ndarray:
-        """Which steps were taken, bool [n, horizon]."""
-        return np.arange(self.actions.shape[1]) < self.length[:, None]
-
-    def last(self) -> np.ndarray:
-        """The last observation of each episode, [n, 16]."""
-        return self.observations[np.arange(len(self.length)), self.length]
-
-
-def run_episodes(
-    simulator: HookSweep2Simulator,
-    starts: Starts,
-    settings: CollectionSettings,
-    generator: np.random.Generator,
-) -> Recorded:
-    """The noisy one-box expert from the given starts, one episode each."""
-    n = len(starts.box)
-    observations = np.zeros((n, task.HORIZON + 1, task.SLOTS.observation_dim), np.float32)
-    actions = np.zeros((n, task.HORIZON, task.SLOTS.action_dim), np.float32)
-    observation = simulator.place(starts.boxes)
-    chosen = (np.arange(2) == starts.box[:, None]) | starts.interrupted[:, None]
-    expert = SweepExpert(observation, starts.aim, chosen, lane=starts.lane, gap=starts.gap)
-    shover = ShoveExpert(starts.shoves)
-    stopped = np.zeros(n, dtype=bool)
-    observations[:, 0] = observation
-    length = np.full(n, task.HORIZON)
-    held = np.zeros(n, dtype=np.int64)
-    lapses = draw_lapses(n, settings, generator)
-    lapses = replace(
-        lapses, after=np.where(starts.interrupted | starts.shoved, NEVER, lapses.after)
-    )
-    lapsed = np.zeros(n, dtype=np.int64)
-    reached = np.zeros(n, dtype=bool)
-    active = np.ones(n, dtype=bool)
-    for step in range(task.HORIZON):
-        action = expert.act(observation)
-        action = np.where(starts.shoved[:, None], shover.act(observation), action)
-        stopped |= starts.interrupted & expert.about_to_touch_both(observation)
-        stopped |= starts.shoved & shover.done
-        lapsed += (lapsed > 0) | (held >= lapses.after)
-        action = np.where(lapsed[:, None] > 0, lapses.action, action)
-        action[stopped] = LIFT
-        action += settings.action_noise * generator.standard_normal(action.shape)
-        uniform = generator.uniform(-1.0, 1.0, size=action.shape)
-        action = np.where(generator.random((n, 1)) < settings.random_actions, uniform, action)
-        actions[:, step] = np.clip(action, -1.0, 1.0)
-        observation = simulator.step(actions[:, step], active)
-        observations[:, step + 1] = observation
-        good = task.success(task.reward(observation, starts.goal))
-        held = np.where(good & ~starts.shoved, held + 1, 0)
-        reached |= good & active
-        ending = active & (held >= settings.hold_steps) & (lapses.after == NEVER)
-        ending |= active & (lapsed >= lapses.steps)
-        ending |= active & stopped & (observation[:, 2] > CLEAR_HEIGHT)
-        length[ending] = step + 1
-        active &= ~ending
-        if not active.any():
-            break
-    return Recorded(observations, actions, length, reached)
-
-
-@dataclass(frozen=True)
-class Lapses:
-    """n lapses: after int64 [n] (steps at the goal; NEVER: no lapse), action [n, 4] that is
-    repeated, steps int64 [n] of it."""
-
-    after: np.ndarray
-    action: np.ndarray
-    steps: np.ndarray
-
-
-def draw_lapses(n: int, settings: CollectionSettings, generator: np.random.Generator) -> Lapses:
-    """When sweeps lapse, the action that they repeat (its size is drawn too), and for how long."""
-    after = generator.integers(1, settings.hold_steps + 1, size=n)
-    action = generator.uniform(-1.0, 1.0, size=(n, 4)) * generator.uniform(0.0, 1.0, size=(n, 1))
-    return Lapses(
-        after=np.where(generator.random(n) < settings.lapses, after, NEVER),
-        action=action,
-        steps=generator.integers(LAPSE_STEPS[0], LAPSE_STEPS[1] + 1, size=n),
-    )
 
 
 def _rejections(recorded: Recorded, settings: CollectionSettings) -> dict[str, np.ndarray]:
@@ -300,7 +127,6 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
         simulator = HookSweep2Simulator(size, threads)
         recorded = run_episodes(simulator, starts, settings, generator)
         simulator.close()
-        won = recorded.reached
         reasons = _rejections(recorded, settings)
         counted = np.zeros(size, dtype=bool)
         for reason, bad in reasons.items():  # one reason an episode: the first that applies
@@ -308,14 +134,14 @@ def collect(settings: BaseModel, seed: int, threads: int, log: Callable[[str], N
             counted |= bad
         attempted += size
         sweeps_attempted += int(sweep.sum())
-        attempted_successes += int((won & sweep).sum())
+        attempted_successes += int((recorded.reached & sweep).sum())
         chosen = np.flatnonzero(~counted)
         # No more episodes than the rows that are still missing.
         before = collected + np.cumsum(recorded.length[chosen]) - recorded.length[chosen]
         chosen = chosen[before < settings.transitions]
         swept = chosen[sweep[chosen]]
         kept_shoves += int(shoved[chosen].sum())
-        kept_successes += int(won[swept].sum())
+        kept_successes += int(recorded.reached[swept].sum())
         np.add.at(kept, (starts.box[swept], starts.side[swept], starts.bin[swept]), 1)
         parts.append(_as_transitions(recorded, starts.goal, chosen, episodes))
         episodes += len(chosen)
