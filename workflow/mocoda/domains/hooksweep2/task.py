@@ -148,9 +148,10 @@ def success(reward: Array) -> Array:
     return abs(reward) < 0.3
 
 
-# Where the gripper can be, metres (x, y, z). z and the far x are limits of the scene (the hook
-# rests on the table at .41, the arm ends near 1.66); the rest bounds a working area: over 120,000
-# rows of the one-box data x is in .59..1.61, y in .40..1.33 and z in .397..0.60.
+# Where the gripper is taken to work, metres (x, y, z). The far x is a limit of the scene (the arm ends
+# near 1.66); the rest is our choice. The hook rests on the table at z = .41, but an arm that lapses
+# near its own body sinks below. Of 900,000 logged rows 0.03 % lie outside; 99.8 % have x in
+# .67..1.59, y in .42..1.31 and z in .39..0.84.
 GRIPPER_LOW = np.array([0.5, 0.2, 0.25])
 GRIPPER_HIGH = np.array([1.68, 1.5, 1.0])
 
