@@ -148,9 +148,9 @@ def success(reward: Array) -> Array:
     return abs(reward) < 0.3
 
 
-# Where the gripper is taken to work, metres (x, y, z). The far x is a limit of the scene (the arm ends
-# near 1.66); the rest is our choice. The hook rests on the table at z = .41, but an arm that lapses
-# near its own body sinks below. Of 900,000 logged rows 0.03 % lie outside; 99.8 % have x in
+# Where the gripper is taken to work, metres (x, y, z). The far x is a limit of the scene (the arm
+# ends near 1.66); the rest is our choice. The hook rests on the table at z = .41, but an arm that
+# lapses near its own body sinks below. Of 900,000 logged rows 0.03 % lie outside; 99.8 % have x in
 # .67..1.59, y in .42..1.31 and z in .39..0.84.
 GRIPPER_LOW = np.array([0.5, 0.2, 0.25])
 GRIPPER_HIGH = np.array([1.68, 1.5, 1.0])
