@@ -15,6 +15,7 @@ import torch
 from benchmarks.timing import Case, Comparison
 from mocoda.artifacts import atomic_path
 from mocoda.errors import UserError
+from mocoda.matrix_products import BF16_UNITS
 
 KEY = ["operation", "shape", "ours", "peer"]
 COLUMNS = [
@@ -40,14 +41,14 @@ CPU_FACTS = Path("/proc/cpuinfo")
 
 
 def processor() -> str:
-    """The processor's name, and whether it has bf16 matrix units."""
+    """The processor's name, and which of the units that multiply in bf16 it has."""
     name, flags = platform.processor() or platform.machine(), ""
     if CPU_FACTS.exists():
         lines = (line.partition(":") for line in CPU_FACTS.read_text().splitlines())
         facts = {key.strip(): value.strip() for key, _, value in lines}
         name, flags = facts.get("model name", name), facts.get("flags", "")
-    units = "with amx_bf16" if "amx_bf16" in flags.split() else "without amx_bf16"
-    return f"{name} ({units})"
+    units = [unit for unit in BF16_UNITS if unit in flags.split()]
+    return f"{name} (with {' and '.join(units)})" if units else f"{name} (no bf16 units)"
 
 
 def busy() -> str:

@@ -165,7 +165,7 @@ def test_a_value_out_of_range_is_told_with_key_and_value(
             "nav2d.train_offline_agent.goals_near: expected 0 where goals are not drawn",
         ),
         (
-            lambda raw: at(raw, "train_offline_agent").update(goals="dataset"),
+            lambda raw: at(raw, "train_offline_agent").update(goals="dataset", goals_near=0.2),
             "hooksweep2.train_offline_agent.goals_near: expected 0 where goals are not drawn",
         ),
         (

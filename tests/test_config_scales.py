@@ -96,7 +96,7 @@ def test_a_change_of_the_lender_is_one_of_the_borrower_too() -> None:
         "train_offline_agent": {"updates": 5},
     }
     scales = load(raw).domains["hooksweep2"]
-    for name in ("full", "goals_anywhere"):
+    for name in ("full", "near_goals"):
         assert scales[name].train_dynamics.updates == 77
         assert scales[name].sample_augmented.proposals_per_row == 2.0
         assert scales[name].train_offline_agent.updates != 5

@@ -191,4 +191,19 @@ def test_parameters_of_another_shape_are_refused() -> None:
 def test_precision_is_resolved_by_name() -> None:
     assert resolve_precision("fp32", "cpu") == torch.float32
     assert resolve_precision("bf16", "cpu") == torch.bfloat16
-    assert resolve_precision("auto", "cpu") in (torch.float32, torch.bfloat16)
+
+
+@pytest.mark.parametrize(
+    ("units", "dtype"),
+    [
+        ({"amx_bf16": True, "avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": False, "avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": False, "avx512_bf16": False, "avx512_f": True}, torch.float32),
+        ({}, torch.float32),
+    ],
+)
+def test_auto_is_bf16_where_the_processor_multiplies_in_it(
+    units: dict[str, bool], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units)
+    assert resolve_precision("auto", "cpu") == dtype

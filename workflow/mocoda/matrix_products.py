@@ -10,6 +10,9 @@ from torch import Tensor
 Precision = Literal["auto", "bf16", "fp32"]
 # Views of one flat tensor: per layer a weight [.., out, in] and a bias [.., out].
 Layers = list[tuple[Tensor, Tensor]]
+# Units that multiply bf16 numbers, by the names that Linux and torch give them.
+# Without one, bf16 products are emulated and slower than fp32 ones.
+BF16_UNITS = ("amx_bf16", "avx512_bf16")
 # Numbers converted to fp32 at a time: 256 KiB, well inside a second-level cache.
 CACHED = 65_536
 
@@ -25,8 +28,10 @@ def resolve_precision(precision: Precision, device: torch.device | str) -> torch
         has_units = torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.bfloat16 if has_units else torch.float32
     find = getattr(torch.cpu, "get_capabilities", None)  # newer than the oldest torch we accept
-    has_tiles = device.type == "cpu" and find is not None and find().get("amx_bf16", False)
-    return torch.bfloat16 if has_tiles else torch.float32
+    if device.type != "cpu" or find is None:
+        return torch.float32
+    has = find()
+    return torch.bfloat16 if any(has.get(unit, False) for unit in BF16_UNITS) else torch.float32
 
 
 def _fused_linear_relu_works() -> bool:
