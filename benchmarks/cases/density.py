@@ -34,7 +34,7 @@ def make(support: int = SUPPORT, queries: int = QUERIES) -> Contest:
 
     def accepted(density: np.ndarray) -> np.ndarray:
         score = 1.0 / np.maximum(density, FLOOR)
-        return scale_to_target(score, int(ACCEPTED * queries))[0]
+        return np.minimum(scale_to_target(score, int(ACCEPTED * queries)) * score, 1.0)
 
     def note(mine: str, other: str) -> str:
         difference = np.abs(accepted(found["ours"]) - accepted(found["peer"])).max()

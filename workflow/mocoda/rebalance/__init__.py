@@ -1,7 +1,7 @@
 """Which of the generated rows are kept.
 
 A variant is a module with a settings model and a function
-`select(columns, eligible, target, rng, settings) -> Selection`, and one line here.
+`select(candidates, target, rng, settings) -> Selection`, and one line here.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from mocoda.rebalance.selection import Selection, require
+from mocoda.rebalance.selection import Candidates, Selection, require
 
 
 class NoneSettings(BaseModel):
@@ -15,14 +15,13 @@ class NoneSettings(BaseModel):
 
 
 def select(
-    columns: np.ndarray,
-    eligible: np.ndarray,
+    candidates: Candidates,
     target: int,
     rng: np.random.Generator,
     settings: NoneSettings,
 ) -> Selection:
     """The first `target` of the rows (MoCoDA, section 4.2), near each other or not."""
-    require(len(columns), target, "none", "candidate rows", "Raise the number of candidates.")
+    require(candidates.rows, target, "none", "candidate rows", "Raise the number of candidates.")
     return Selection(
-        np.arange(target, dtype=np.int64), {"candidates": len(columns), "target": target}
+        np.arange(target, dtype=np.int64), {"candidates": candidates.rows, "target": target}
     )

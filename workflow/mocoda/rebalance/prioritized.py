@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.rebalance.selection import (
+    Candidates,
     Selection,
     draw_exactly,
     inverse_density,
@@ -39,41 +40,44 @@ class PrioritizedSettings(BaseModel):
 
 
 def select(
-    columns: np.ndarray,
-    eligible: np.ndarray,
+    candidates: Candidates,
     target: int,
     rng: np.random.Generator,
     settings: PrioritizedSettings,
 ) -> Selection:
-    """Exactly `target` of the eligible rows of float [n, k], flattened.
+    """Exactly `target` of the eligible rows, flattened.
 
     A row is kept with probability min(c / max(density, floor), 1), where c makes the
     probabilities sum to `target`. The published code comes to the same c within 1 % by scaling
-    with 0.99 from c = 1 on, and never scales up; its rows are drawn independently.
-    eligible : bool [n], rows whose objects are near enough to each other (published: 0.3 m).
+    with 0.99 from c = 1 on, and never scales up; its rows are drawn independently. Eligible are
+    rows whose objects are near enough to each other (published: 0.3 m).
     Raises UserError for fewer eligible rows than `target`.
     """
-    numbers = np.flatnonzero(eligible)
+    eligible = sum(int(part.sum()) for _, part in candidates.parts())
     require(
-        len(numbers),
+        eligible,
         target,
         "prioritized",
         "eligible rows (objects near each other)",
         "Raise the number of candidates, the domain's rebalance_max_distance, or lower the target.",
     )
     score = inverse_density(
-        columns[numbers], settings.support, settings.bandwidth, settings.density_floor
+        candidates,
+        settings.support,
+        settings.bandwidth,
+        settings.density_floor,
+        eligible_only=True,
     )
-    probability, factor = scale_to_target(score, target)
+    factor = scale_to_target(score, target)
     return Selection(
-        numbers[draw_exactly(probability, target, rng)].astype(np.int64),
+        draw_exactly(score, factor, target, rng),
         {
-            "candidates": len(columns),
-            "eligible": len(numbers),
+            "candidates": candidates.rows,
+            "eligible": eligible,
             "target": target,
             "kept": target,
             "scale": factor,
-            "rows_kept_surely": int((probability >= 1).sum()),
+            "rows_kept_surely": int((score >= 1.0 / factor).sum()),
             "rows_at_density_floor": int((score >= 1.0 / settings.density_floor).sum()),
         },
     )

@@ -1,7 +1,11 @@
-"""What all rebalancing variants share: their result, and draws with given probabilities."""
+"""What all rebalancing variants share: candidates, result, and draws with given probabilities.
+
+Memory holds one part of the candidates, a score a row, and the numbers of the chosen rows.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +13,22 @@ import numpy as np
 
 from mocoda.errors import UserError
 from mocoda.rebalance.kernel_density import KernelDensity
+
+# Rows that are put in random order, and turned into probabilities, at a time.
+ROWS_PER_BLOCK = 65_536
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The rows to choose from.
+
+    rows : how many there are.
+    parts : reads them anew, some at a time and in order: float columns [m, k] whose density
+        counts, and bool [m], which of the rows have objects near enough to each other.
+    """
+
+    rows: int
+    parts: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
 
 
 @dataclass(frozen=True)
@@ -31,45 +51,98 @@ def require(available: int, target: int, variant: str, what: str, remedy: str) -
 
 
 def inverse_density(
-    columns: np.ndarray, support: int, bandwidth: float, floor: float
+    candidates: Candidates, support: int, bandwidth: float, floor: float, *, eligible_only: bool
 ) -> np.ndarray:
-    """1 / max(density, floor) of rows [n, k] -> float64 [n].
+    """1 / max(density, floor) of the candidates, float64 [n]; with `eligible_only` 0 for others.
 
-    The density is estimated from the last `support` of the rows (as the published code does), in
-    rows per unit volume of the columns.
+    The density is estimated from the last `support` of the rows (of the eligible ones) as the
+    published code does, in rows per unit volume of the columns. No row at all: all zeros.
     """
-    density = KernelDensity(columns[-support:], bandwidth).score(columns)
-    return 1.0 / np.maximum(density, floor)
+
+    def parts() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for columns, eligible in candidates.parts():
+            yield columns, eligible if eligible_only else np.ones_like(eligible)
+
+    last: np.ndarray | None = None
+    for columns, taken in parts():
+        read = columns[taken]
+        last = (read if last is None else np.concatenate([last, read]))[-support:]
+    scores = np.zeros(candidates.rows)
+    if last is None or not len(last):
+        return scores
+    density = KernelDensity(last, bandwidth)
+    start = 0
+    for columns, taken in parts():
+        part = scores[start : start + len(columns)]
+        part[taken] = 1.0 / np.maximum(density.score(columns[taken]), floor)
+        start += len(columns)
+    return scores
 
 
-def scale_to_target(score: np.ndarray, target: int) -> tuple[np.ndarray, float]:
-    """Acceptance probabilities min(c score, 1) that sum to `target`, and the c that does it.
+def scale_to_target(score: np.ndarray, target: int) -> float:
+    """The c for which the acceptance probabilities min(c score, 1) sum to `target`.
 
-    score : positive, float64 [n] with n >= target. Exact: with the m largest scores cut to 1,
-    c = (target - m) / (sum of the others), for the one m that is consistent with itself.
+    score : float64 [n], at least `target` of them positive. Exact: with the m largest scores cut
+    to 1, c = (target - m) / (sum of the others), for the one m that is consistent with itself. It
+    is found from m = 0 on: each c is at most the next, so that m only grows.
     """
-    falling = np.sort(score)[::-1]
-    # Sum of all scores after the m largest, for m = 0 .. n-1.
-    remaining = np.cumsum(falling[::-1])[::-1]
-    cut = np.arange(len(falling))
-    factors = (target - cut) / remaining
-    # m is right as soon as the largest score that is not cut stays below one.
-    consistent = factors * falling <= 1.0 + 1e-12
-    factor = float(factors[int(consistent.argmax())])
-    return np.minimum(factor * score, 1.0), factor
+    factor, certain = target / score.sum(), 0
+    while True:
+        cut = score >= 1.0 / factor
+        now = int(cut.sum())
+        if now == certain:
+            return float(factor)
+        if now >= target:
+            return float(1.0 / score[cut].min())
+        certain = now
+        factor = (target - now) / score.sum(where=~cut)
 
 
-def draw_exactly(probability: np.ndarray, target: int, rng: np.random.Generator) -> np.ndarray:
-    """`target` distinct rows, row i with probability `probability[i]`: int64, ascending.
+def probabilities(score: np.ndarray, factor: float) -> Iterator[np.ndarray]:
+    """min(factor score, 1), a block of rows at a time."""
+    for start in range(0, len(score), ROWS_PER_BLOCK):
+        yield np.minimum(factor * score[start : start + ROWS_PER_BLOCK], 1.0)
 
-    probability : float64 [n] within [0, 1], summing to `target`. Systematic sampling over the rows
-    in random order: the cumulative probabilities are cut at u, u + 1, u + 2, ... with one uniform
-    u, so that each row has exactly its probability and the count is exact, where independent draws
-    (the published code) miss it by their own spread. Nothing is trimmed or filled.
+
+def expected_rows(score: np.ndarray, factor: float) -> float:
+    """How many rows are accepted on average with the probabilities min(factor score, 1)."""
+    return float(sum(block.sum() for block in probabilities(score, factor)))
+
+
+def draw_independently(score: np.ndarray, factor: float, rng: np.random.Generator) -> np.ndarray:
+    """Rows, each accepted by itself with probability min(factor score, 1): int64, ascending."""
+    chosen = [
+        np.flatnonzero(rng.random(len(block)) < block) + number * ROWS_PER_BLOCK
+        for number, block in enumerate(probabilities(score, factor))
+    ]
+    return np.concatenate(chosen).astype(np.int64)
+
+
+def draw_exactly(
+    score: np.ndarray, factor: float, target: int, rng: np.random.Generator
+) -> np.ndarray:
+    """`target` distinct rows, row i with probability min(factor score[i], 1): int64, ascending.
+
+    The probabilities must sum to `target` (see `scale_to_target`). Systematic sampling over the
+    rows, each block of them in random order: the cumulative probabilities are cut at u, u + 1,
+    u + 2, ... with one uniform u, so that each row has exactly its probability and the count is
+    exact, where independent draws (the published code) miss it by their own spread. Nothing is
+    trimmed or filled.
     """
-    order = rng.permutation(len(probability))
-    cumulative = np.cumsum(probability[order])
-    cumulative *= target / cumulative[-1]
-    cuts = np.arange(target) + rng.random()
-    chosen = np.searchsorted(cumulative, cuts, side="right")
-    return np.sort(order[np.minimum(chosen, len(order) - 1)]).astype(np.int64)
+    # Where in the cumulative probabilities each block ends; the last at exactly `target`.
+    ends = np.cumsum([block.sum() for block in probabilities(score, factor)])
+    ends *= target / ends[-1]
+    ends[-1] = target
+    first_cut = rng.random()
+    chosen, begin, cut = [], 0.0, 0
+    for number, block in enumerate(probabilities(score, factor)):
+        order = rng.permutation(np.flatnonzero(block))
+        cuts = np.arange(cut, np.ceil(ends[number] - first_cut)) + first_cut
+        if len(cuts):
+            cumulative = np.cumsum(block[order])
+            cumulative *= (ends[number] - begin) / cumulative[-1]
+            met = np.searchsorted(begin + cumulative, cuts, side="right")
+            rows = order[np.minimum(met, len(order) - 1)]
+            chosen.append(np.sort(rows) + number * ROWS_PER_BLOCK)
+        begin, cut = ends[number], cut + len(cuts)
+    return np.concatenate(chosen).astype(np.int64)

@@ -6,8 +6,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from mocoda.rebalance.selection import (
+    Candidates,
     Selection,
     draw_exactly,
+    draw_independently,
+    expected_rows,
     inverse_density,
     require,
     scale_to_target,
@@ -45,31 +48,36 @@ class UniformSettings(BaseModel):
 
 
 def select(
-    columns: np.ndarray,
-    eligible: np.ndarray,
+    candidates: Candidates,
     target: int,
     rng: np.random.Generator,
     settings: UniformSettings,
 ) -> Selection:
-    """Rows of float [n, k], kept with probability min(c / max(density, floor), 1).
+    """Rows kept with probability min(c / max(density, floor), 1), eligible or not.
 
-    `eligible` is not used: MoCoDA-U knows no task. With `exact`, `target` rows; else about or
-    fewer. Raises UserError for fewer candidates than `target`.
+    MoCoDA-U knows no task. With `exact`, `target` rows; else about or fewer. Raises UserError for
+    fewer candidates than `target`.
     """
-    require(len(columns), target, "uniform", "candidate rows", "Raise the number of candidates.")
-    score = inverse_density(columns, settings.support, settings.bandwidth, settings.density_floor)
-    published = np.minimum(score * (target / score.sum()), 1.0)
+    require(candidates.rows, target, "uniform", "candidate rows", "Raise the number of candidates.")
+    score = inverse_density(
+        candidates,
+        settings.support,
+        settings.bandwidth,
+        settings.density_floor,
+        eligible_only=False,
+    )
+    published = target / score.sum()
     facts = {
-        "candidates": len(columns),
+        "candidates": candidates.rows,
         "target": target,
-        "published_expected_rows": float(published.sum()),
+        "published_expected_rows": expected_rows(score, published),
         "score_largest_over_smallest": float(score.max() / score.min()),
     }
     if not settings.exact:
-        indices = np.flatnonzero(rng.random(len(published)) < published).astype(np.int64)
+        indices = draw_independently(score, published, rng)
         return Selection(indices, {**facts, "kept": len(indices)})
-    probability, _ = scale_to_target(score, target)
-    indices = draw_exactly(probability, target, rng)
+    factor = scale_to_target(score, target)
     return Selection(
-        indices, {**facts, "kept": target, "rows_kept_surely": int((probability >= 1).sum())}
+        draw_exactly(score, factor, target, rng),
+        {**facts, "kept": target, "rows_kept_surely": int((score >= 1.0 / factor).sum())},
     )
