@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.neighbors import KernelDensity as SklearnDensity
 
 from mocoda.errors import UserError
-from mocoda.rebalance import REBALANCE, none, prioritized, uniform
+from mocoda.rebalance import REBALANCE, none, prioritized, selection, uniform
 from mocoda.rebalance.kernel_density import KernelDensity
 from mocoda.rebalance.prioritized import PrioritizedSettings
 from mocoda.rebalance.selection import (
@@ -78,6 +78,12 @@ def test_probabilities_sum_to_the_target(target: int) -> None:
     assert scale_to_target(np.append(score, [0.0, 0.0]), target) == pytest.approx(factor, rel=1e-12)
 
 
+def test_scores_on_the_threshold_end_the_search() -> None:
+    # With the first row kept surely c is as before but for rounding, by which the row then is not.
+    factor = scale_to_target(np.array([50.0] + [50 * (1 / 3)] * 6), 3)
+    assert factor == pytest.approx(1 / 50)
+
+
 def test_scaling_is_the_fixed_point_of_the_published_loop() -> None:
     score = 1 / np.maximum(np.random.default_rng(4).exponential(2.0, 5000), 0.05)
     scaled = score.copy()
@@ -87,8 +93,14 @@ def test_scaling_is_the_fixed_point_of_the_published_loop() -> None:
     np.testing.assert_allclose(probability, np.minimum(scaled, 1), rtol=0.0102)
 
 
-def test_draws_are_exact_in_number_and_unbiased() -> None:
+@pytest.mark.parametrize("rows_per_block", [ROWS_PER_BLOCK, 7])
+def test_draws_are_exact_in_number_and_unbiased(
+    rows_per_block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "ROWS_PER_BLOCK", rows_per_block)
     score = np.random.default_rng(5).pareto(1.0, 60) + 0.05
+    # Blocks of seven that hold no row to draw: the first, one between, and the last.
+    score[:7] = score[21:28] = score[49:] = 0
     factor = scale_to_target(score, 20)
     probability = np.minimum(factor * score, 1)
     rng = np.random.default_rng(6)
@@ -102,6 +114,24 @@ def test_draws_are_exact_in_number_and_unbiased() -> None:
     spread = np.sqrt(probability * (1 - probability) / repeats)
     assert (np.abs(counts / repeats - probability) < 4.5 * spread + 1e-9).all()
     assert (counts[probability >= 1] == repeats).all()
+    assert (counts[probability == 0] == 0).all()
+
+
+@pytest.mark.parametrize("first_cut", [0.0, 1e-16, 0.5, 1 - 1e-12, np.nextafter(1, 0)])
+def test_the_number_of_rows_drawn_is_exact_wherever_the_first_cut_falls(first_cut: float) -> None:
+    class Generator:
+        def random(self) -> float:
+            return first_cut
+
+        def permutation(self, rows: np.ndarray) -> np.ndarray:
+            return np.random.default_rng(1).permutation(rows)
+
+    score = np.random.default_rng(18).pareto(1.0, 2 * ROWS_PER_BLOCK) + 0.05
+    score[ROWS_PER_BLOCK + 9 :] = 0
+    factor = scale_to_target(score, 30_001)
+    drawn = draw_exactly(score, factor, 30_001, Generator())  # type: ignore[arg-type]
+    assert len(np.unique(drawn)) == len(drawn) == 30_001
+    assert (score[drawn] > 0).all()
 
 
 def test_prioritized_keeps_eligible_rows_and_flattens() -> None:

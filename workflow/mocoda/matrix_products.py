@@ -18,7 +18,10 @@ CACHED = 65_536
 
 
 def resolve_precision(precision: Precision, device: torch.device | str) -> torch.dtype:
-    """The dtype of the matrix products: "auto" is bf16 where the hardware multiplies in it."""
+    """The dtype of the matrix products: "auto" is bf16 where the hardware multiplies in it.
+
+    On a processor: where it has AMX or AVX-512 BF16; others (ARM's) are not looked for.
+    """
     device = torch.device(device)
     if precision == "fp32":
         return torch.float32

@@ -56,7 +56,7 @@ def inverse_density(
     """1 / max(density, floor) of the candidates, float64 [n]; with `eligible_only` 0 for others.
 
     The density is estimated from the last `support` of the rows (of the eligible ones) as the
-    published code does, in rows per unit volume of the columns. No row at all: all zeros.
+    published code does, per unit volume of the columns. No row at all: all zeros.
     """
 
     def parts() -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -82,20 +82,23 @@ def inverse_density(
 def scale_to_target(score: np.ndarray, target: int) -> float:
     """The c for which the acceptance probabilities min(c score, 1) sum to `target`.
 
-    score : float64 [n], at least `target` of them positive. Exact: with the m largest scores cut
-    to 1, c = (target - m) / (sum of the others), for the one m that is consistent with itself. It
-    is found from m = 0 on: each c is at most the next, so that m only grows.
+    score : finite, float64 [n], at least `target` of them positive; target : at least 1.
+
+    Exact: with the m largest scores cut to 1, c = (target - m) / (sum of the others), for the one m
+    that is consistent with itself. It is found from m = 0 on: each m gives a larger c, and so at
+    least as large an m, until it stays.
     """
     factor, certain = target / score.sum(), 0
     while True:
-        cut = score >= 1.0 / factor
-        now = int(cut.sum())
-        if now == certain:
+        surely = score >= 1.0 / factor
+        found = int(surely.sum())
+        # Less only by rounding, where a score lies on the threshold.
+        if found <= certain:
             return float(factor)
-        if now >= target:
-            return float(1.0 / score[cut].min())
-        certain = now
-        factor = (target - now) / score.sum(where=~cut)
+        if found >= target:
+            return float(1.0 / score[surely].min())
+        certain = found
+        factor = (target - found) / score.sum(where=~surely)
 
 
 def probabilities(score: np.ndarray, factor: float) -> Iterator[np.ndarray]:
@@ -123,26 +126,28 @@ def draw_exactly(
 ) -> np.ndarray:
     """`target` distinct rows, row i with probability min(factor score[i], 1): int64, ascending.
 
-    The probabilities must sum to `target` (see `scale_to_target`). Systematic sampling over the
-    rows, each block of them in random order: the cumulative probabilities are cut at u, u + 1,
-    u + 2, ... with one uniform u, so that each row has exactly its probability and the count is
-    exact, where independent draws (the published code) miss it by their own spread. Nothing is
+    The probabilities must sum to `target`, at least 1 (see `scale_to_target`). Systematic sampling
+    over the rows, each block of them in random order: the cumulative probabilities are cut at u,
+    u + 1, u + 2, ... with one uniform u, so that each row has exactly its probability and the count
+    is exact, where independent draws (the published code) miss it by their own spread. Nothing is
     trimmed or filled.
     """
-    # Where in the cumulative probabilities each block ends; the last at exactly `target`.
+    # Where in the cumulative probabilities each block ends, and how many cuts come before that; by
+    # the last block with any probability exactly `target` do, however the sums were rounded.
     ends = np.cumsum([block.sum() for block in probabilities(score, factor)])
     ends *= target / ends[-1]
-    ends[-1] = target
     first_cut = rng.random()
-    chosen, begin, cut = [], 0.0, 0
+    cuts_before = np.minimum(np.ceil(ends - first_cut), target).astype(np.int64)
+    cuts_before[ends >= ends[-1]] = target
+    chosen, begin, done = [], 0.0, 0
     for number, block in enumerate(probabilities(score, factor)):
         order = rng.permutation(np.flatnonzero(block))
-        cuts = np.arange(cut, np.ceil(ends[number] - first_cut)) + first_cut
+        cuts = np.arange(done, cuts_before[number]) + first_cut
         if len(cuts):
             cumulative = np.cumsum(block[order])
             cumulative *= (ends[number] - begin) / cumulative[-1]
-            met = np.searchsorted(begin + cumulative, cuts, side="right")
-            rows = order[np.minimum(met, len(order) - 1)]
+            places = np.searchsorted(begin + cumulative, cuts, side="right")
+            rows = order[np.minimum(places, len(order) - 1)]
             chosen.append(np.sort(rows) + number * ROWS_PER_BLOCK)
-        begin, cut = ends[number], cut + len(cuts)
+        begin, done = ends[number], int(cuts_before[number])
     return np.concatenate(chosen).astype(np.int64)

@@ -66,15 +66,15 @@ def select(
         settings.density_floor,
         eligible_only=False,
     )
-    published = target / score.sum()
+    published_factor = target / score.sum()
     facts = {
         "candidates": candidates.rows,
         "target": target,
-        "published_expected_rows": expected_rows(score, published),
+        "published_expected_rows": expected_rows(score, published_factor),
         "score_largest_over_smallest": float(score.max() / score.min()),
     }
     if not settings.exact:
-        indices = draw_independently(score, published, rng)
+        indices = draw_independently(score, published_factor, rng)
         return Selection(indices, {**facts, "kept": len(indices)})
     factor = scale_to_target(score, target)
     return Selection(
