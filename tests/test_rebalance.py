@@ -80,8 +80,8 @@ def test_probabilities_sum_to_the_target(target: int) -> None:
 
 def test_scores_on_the_threshold_end_the_search() -> None:
     # With the first row kept surely c is as before but for rounding, by which the row then is not.
-    factor = scale_to_target(np.array([50.0] + [50 * (1 / 3)] * 6), 3)
-    assert factor == pytest.approx(1 / 50)
+    factor = scale_to_target(np.array([3.8] + [3.8 * 2 / 6] * 6), 3)
+    assert factor == pytest.approx(1 / 3.8)
 
 
 def test_scaling_is_the_fixed_point_of_the_published_loop() -> None:
