@@ -1,7 +1,7 @@
 """What a run would do: jobs by stage and the time to expect. `python -m mocoda.plan TARGET`.
 
 The times are guesses from rates measured on two cores of a server processor that multiplies in
-bf16 (AMX); on one that does not the training stages take about three times as long.
+bf16 (AMX); on one that does not the training stages take some two and a half times as long.
 """
 
 from __future__ import annotations
