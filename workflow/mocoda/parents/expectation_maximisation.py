@@ -1,7 +1,8 @@
 """Maximum likelihood for Gaussian mixtures by expectation-maximisation (MoCoDA, appendix B).
 
 With the features phi(x) = [x_i x_j, x_i, 1], the log-densities of all components are one product
-phi @ W, and all that the M-step needs is another, R' phi: an iteration is two products a block.
+W phi', and all that the M-step needs is another, R phi: an iteration is two products a block. The
+components come first in both: some processors multiply such matrices faster than their transposes.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class _Features:
         self.values[:, -1] = 1.0
 
     def coefficients(self, mixture: GaussianMixture) -> torch.Tensor:
-        """W [f, k] with phi @ W = log w_k + log N(x; mean_k, covariance_k)."""
+        """W [k, f] with W @ phi' = log w_k + log N(x; mean_k, covariance_k)."""
         factor = torch.linalg.cholesky(mixture.covariances)
         precision = torch.cholesky_inverse(factor)
         linear = torch.einsum("kij,kj->ki", precision, mixture.means)
@@ -68,21 +69,21 @@ class _Features:
         # x_i x_j stands for both (i, j) and (j, i), save on the diagonal.
         share = torch.where(self.first == self.second, 0.5, 1.0).to(torch.float64)
         quadratic = -precision[:, self.first, self.second] * share
-        return torch.cat([quadratic, linear, constant[:, None]], dim=1).T.contiguous()
+        return torch.cat([quadratic, linear, constant[:, None]], dim=1)
 
     def expectation(self, mixture: GaussianMixture) -> tuple[torch.Tensor, float]:
         """Sums of responsibility times phi, [k, f], and the mean log-likelihood of a row."""
         coefficients = self.coefficients(mixture)
-        sums = torch.zeros(coefficients.T.shape, dtype=torch.float64)
+        sums = torch.zeros(coefficients.shape, dtype=torch.float64)
         total = 0.0
         for start in range(0, len(self.values), ROWS_PER_BLOCK):
             block = self.values[start : start + ROWS_PER_BLOCK]
-            joint = block @ coefficients
-            largest = joint.amax(dim=1, keepdim=True)
+            joint = coefficients @ block.T
+            largest = joint.amax(dim=0)
             joint.sub_(largest).clamp_(min=SMALLEST_EXPONENT).exp_()
-            evidence = joint.sum(dim=1, keepdim=True)
+            evidence = joint.sum(dim=0)
             total += float(evidence.log().add_(largest).sum())
-            sums.addmm_(joint.div_(evidence).T, block)
+            sums.addmm_(joint.div_(evidence), block)
         return sums, total / len(self.values)
 
     def maximisation(
