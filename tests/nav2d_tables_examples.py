@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mocoda.artifacts import write_json
+from mocoda.agent_runs import RUN
+from mocoda.artifacts import checksum, write_json
 from mocoda.jobs import Job
 from mocoda.tables import RunKey
+from mocoda.workflow import DATA
 
 # MoCoDA, Table 2, typed from the paper: EMP, RAND, MoCoDA, MoCoDA-U, CoDA.
 TABLE_2 = {
@@ -115,6 +117,10 @@ def validity_of() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "tolerance", "mean_error", "max_error"])
 
 
+def digest(path: Path) -> str:
+    return checksum(path) if path.is_file() else ""
+
+
 def provenance(folder: Path, stage: str, outputs: list[str], inputs: list[Path]) -> None:
     name = "evaluation_provenance.json" if stage == "evaluate" else "provenance.json"
     description = {
@@ -123,8 +129,8 @@ def provenance(folder: Path, stage: str, outputs: list[str], inputs: list[Path])
         "seconds": 60.0,
         "config_hash": f"{stage} {folder}",
         "code_version": stage,
-        "inputs": {str(path): "" for path in inputs},
-        "outputs": dict.fromkeys(outputs, ""),
+        "inputs": {str(path): digest(path) for path in inputs},
+        "outputs": {name: digest(folder / name) for name in outputs},
     }
     write_json(folder / name, description)
 
@@ -134,7 +140,7 @@ def prepare(tmp_path: Path, agents: list[str], cells: list[tuple[str, str]]) -> 
     frame, cards = made_up(agents=agents, cells=cells)
     files: dict[str, list[str]] = {"episodes": [], "model_errors": []}
     for key, part in frame.groupby(list(RunKey._fields), sort=False):
-        folder = tmp_path / "agents" / "-".join(map(str, key))
+        folder = tmp_path / RUN.format(domain="nav2d", scale="paper", **RunKey(*key)._asdict())
         folder.mkdir(parents=True)
         part.to_parquet(folder / "episodes.parquet")
         (folder / "card.json").write_text(json.dumps(cards[RunKey(*key)]))
@@ -145,18 +151,19 @@ def prepare(tmp_path: Path, agents: list[str], cells: list[tuple[str, str]]) -> 
         files["episodes"].append(str(folder / "episodes.parquet"))
     for dynamics in TABLE_1:
         for seed in SEEDS:
-            data = tmp_path / f"seed_{seed}"
+            data = tmp_path / DATA.format(domain="nav2d", scale="paper", seed=seed)
             model = data / "dynamics" / dynamics
             folder = data / "model_error" / dynamics
             for made in (model, folder):
                 made.mkdir(parents=True)
             provenance(model, "train_dynamics", ["dynamics.safetensors"], [])
-            provenance(folder, "model_error", ["errors.csv"], [model / "dynamics.safetensors"])
             errors_of(dynamics, seed).to_csv(folder / "errors.csv", index=False)
+            provenance(folder, "model_error", ["errors.csv"], [model / "dynamics.safetensors"])
             files["model_errors"].append(str(folder / "errors.csv"))
     validity_of().to_csv(tmp_path / "validity.csv", index=False)
     oracle = {"episodes": 200, "successes": 200, "success_rate": 1.0, "mean_steps": 19.03}
-    write_json(tmp_path / "oracle.json", oracle)
+    oracle_card = tmp_path / "data/nav2d/paper/oracle/card.json"
+    write_json(oracle_card, oracle)
     columns = [dict(zip(("distribution", "dynamics"), cell, strict=True)) for cell in cells]
     measured = [
         {"distribution": name, "dynamics": source}
@@ -167,7 +174,7 @@ def prepare(tmp_path: Path, agents: list[str], cells: list[tuple[str, str]]) -> 
         inputs={
             **files,
             "validity": str(tmp_path / "validity.csv"),
-            "oracle_card": str(tmp_path / "oracle.json"),
+            "oracle_card": str(oracle_card),
         },
         outputs={
             "csv": str(tmp_path / "tables.csv"),

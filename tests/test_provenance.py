@@ -10,7 +10,7 @@ import pytest
 from mocoda.artifacts import checksum, write_json
 from mocoda.errors import UserError
 from mocoda.provenance import checksums_of, describe_run, verify_inputs
-from mocoda.stages.tables import lineage
+from mocoda.tables.lineage import lineage
 
 
 def written(

@@ -10,7 +10,7 @@ import pandas as pd
 from mocoda import figures
 from mocoda.artifacts import atomic_path, read_json
 from mocoda.jobs import Job
-from mocoda.stages.tables import chain_hashes
+from mocoda.tables.lineage import chain_hashes
 from mocoda.tables.masks import masks_markdown, table_of_masks
 from mocoda.tables.names import display
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from mocoda.artifacts import atomic_path, read_json, short_hash
+from mocoda.artifacts import atomic_path, read_json
 from mocoda.jobs import Job
 from mocoda.tables import (
     RunKey,
@@ -18,67 +18,8 @@ from mocoda.tables import (
     table_of_model_errors,
     tables_markdown,
 )
-from mocoda.tables.pivots import count_range
-
-
-def lineage(file: Path, found: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    """Settings hash and code version of each job that a file comes from, by stage and variants.
-
-    Follows the provenance beside each artefact back to the empirical data. The oracle is left out:
-    nothing is trained on it. Domain, scale and seed are no part of a job's name, so that the seeds
-    of a cell, which are made alike, have the same hashes.
-    """
-    for record in sorted(file.parent.glob("*provenance.json")):
-        facts = read_json(record)
-        variants = [
-            str(value)
-            for key, value in sorted(facts["wildcards"].items())
-            if key not in ("domain", "scale", "seed")
-        ]
-        stage = facts["stage"]
-        job = "/".join([stage, *variants])
-        if file.name in facts["outputs"] and stage != "collect_oracle" and job not in found:
-            found[job] = (facts["config_hash"], facts["code_version"])
-            for source in facts["inputs"]:
-                lineage(Path(source), found)
-    return found
-
-
-def chain_hashes(file: Path) -> dict[str, str]:
-    """One hash of the settings and one of the code of every stage that a file comes from."""
-    chain = lineage(file, {})
-    return {
-        "config_hash": short_hash({job: settings for job, (settings, _) in chain.items()}),
-        "code_version": short_hash({job: code for job, (_, code) in chain.items()}),
-    }
-
-
-def with_provenance(card: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A run's card with its seconds (training and evaluation) and hashes of its whole chain."""
-    training = read_json(folder / "provenance.json")
-    evaluation = read_json(folder / "evaluation_provenance.json")
-    # Of a job that trained several runs, this run's share.
-    shared = card.get("side_by_side_seconds", 0.0)
-    return {
-        **card,
-        "seconds": shared + training["seconds"] + evaluation["seconds"],
-        **chain_hashes(folder / "episodes.parquet"),
-    }
-
-
-def model_facts(errors: pd.DataFrame) -> dict[tuple[str, int], dict[str, Any]]:
-    """Seconds (training and measuring) and hashes of the whole chain, by (dynamics, seed)."""
-    found = {}
-    models = errors[["dynamics", "seed", "file"]].drop_duplicates()
-    for dynamics, seed, file in models.itertuples(index=False):
-        measuring = read_json(Path(file).with_name("provenance.json"))
-        seconds = measuring["seconds"]
-        # The model itself, not those whose rollouts it was measured on.
-        for source in map(Path, measuring["inputs"]):
-            if source.name == "dynamics.safetensors":
-                seconds += read_json(source.with_name("provenance.json"))["seconds"]
-        found[str(dynamics), int(seed)] = {"seconds": seconds, **chain_hashes(Path(file))}
-    return found
+from mocoda.tables.lineage import model_facts, with_provenance
+from mocoda.tables.markdown import agent_notes, measured_note
 
 
 def agents_of(job: Job, runs: Runs, cards: dict[RunKey, dict[str, Any]]) -> pd.DataFrame:
@@ -112,7 +53,7 @@ def models_of(job: Job, transitions_real: int) -> tuple[pd.DataFrame, list[str]]
         transitions_real=transitions_real,
         facts=model_facts(errors),
     )
-    return frame, [f"Each cell and seed: {count_range(errors['rows'])} states and actions."]
+    return frame, [measured_note(errors)]
 
 
 def tables(job: Job) -> None:
@@ -132,16 +73,7 @@ def tables(job: Job) -> None:
         )
     cards = {key: with_provenance(card, folders[key]) for key, card in runs.cards.items()}
     frame = agents_of(job, runs, cards)
-    whole_chain = (
-        "A seed is a whole chain: its own data, parents, dynamics and agent."
-        if not job.settings["shared_data"]
-        else "All seeds share the data, parents and dynamics of the first, as in the paper."
-    )
-    notes = [
-        "Policies: the final checkpoint of each run, never the best one.",
-        *job.settings["notes"],
-        whole_chain,
-    ]
+    notes = agent_notes(job.settings["notes"], shared_data=job.settings["shared_data"])
     model_notes: list[str] = []
     if job.inputs.get("model_errors"):
         models, model_notes = models_of(job, int(frame["transitions_real"].min()))

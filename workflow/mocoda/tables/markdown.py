@@ -51,6 +51,22 @@ def tables_markdown(
     return "\n\n".join(sections) + "\n"
 
 
+def agent_notes(notes: Iterable[str], *, shared_data: bool) -> list[str]:
+    """What to know of any table of agents, around the settings' own notes."""
+    whole_chain = (
+        "All seeds share the data, parents and dynamics of the first, as in the paper."
+        if shared_data
+        else "A seed is a whole chain: its own data, parents, dynamics and agent."
+    )
+    policies = "Policies: the final checkpoint of each run, never the best one."
+    return [policies, *notes, whole_chain]
+
+
+def measured_note(errors: pd.DataFrame) -> str:
+    """How many states and actions the errors of models (`read_model_errors`) were measured on."""
+    return f"Each cell and seed: {count_range(errors['rows'])} states and actions."
+
+
 def _agent_section(title: str, table: AgentTable, part: pd.DataFrame, notes: Iterable[str]) -> str:
     trained = part[part["distribution"] != NONE]
     oracles = part[part["distribution"] == NONE]

@@ -43,24 +43,9 @@ def read_model_errors(files: Iterable[Path | str]) -> pd.DataFrame:
                 found=str(error) or type(error).__name__,
                 remedy="Delete it and run the same command again: its stage is run anew.",
             ) from error
-        absent = [name for name in ERROR_COLUMNS if name not in frame]
-        if absent or frame.empty:
-            raise UserError(
-                file,
-                expected=f"columns {', '.join(ERROR_COLUMNS)}",
-                found=f"no column '{absent[0]}'" if absent else "no rows",
-            )
+        check_errors(frame, file)
         if len(frame[["dynamics", "seed", "updates"]].drop_duplicates()) > 1:
             raise UserError(file, expected="the errors of one model", found="several models")
-        for name in ("error_norm", "mse"):
-            values = pd.to_numeric(frame[name], errors="coerce").to_numpy(float)
-            bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
-            if len(bad):
-                raise UserError(
-                    f"{file}, row {bad[0]}, column '{name}'",
-                    expected="finite numbers from 0 on",
-                    found=str(frame[name].iloc[bad[0]]),
-                )
         frames.append(frame.assign(file=str(file)))
     if not frames:
         raise UserError(WHERE, expected="at least one file of errors", found="none")
@@ -75,6 +60,27 @@ def read_model_errors(files: Iterable[Path | str]) -> pd.DataFrame:
             found=f"{_cell(row)}, seed {row['seed']} also in {first['file']}",
         )
     return errors
+
+
+def check_errors(frame: pd.DataFrame, file: Path) -> None:
+    """Raises UserError naming the file for missing columns or rows, and for errors that are no
+    finite numbers from 0 on."""
+    absent = [name for name in ERROR_COLUMNS if name not in frame]
+    if absent or frame.empty:
+        raise UserError(
+            file,
+            expected=f"columns {', '.join(ERROR_COLUMNS)}",
+            found=f"no column '{absent[0]}'" if absent else "no rows",
+        )
+    for name in ("error_norm", "mse"):
+        values = pd.to_numeric(frame[name], errors="coerce").to_numpy(float)
+        bad = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+        if len(bad):
+            raise UserError(
+                f"{file}, row {bad[0]}, column '{name}'",
+                expected="finite numbers from 0 on",
+                found=str(frame[name].iloc[bad[0]]),
+            )
 
 
 def _cell(row: pd.Series) -> str:

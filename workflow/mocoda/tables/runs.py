@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -36,7 +36,7 @@ def read_runs(episode_files: Iterable[Path | str]) -> Runs:
     cards: dict[RunKey, dict[str, Any]] = {}
     origin: dict[RunKey, Path] = {}
     for path in map(Path, episode_files):
-        frame = _read(path, "parquet")
+        frame = read_table(path, "parquet")
         absent = [name for name in ("domain", *KEYS) if name not in frame]
         if absent or frame.empty:
             raise UserError(
@@ -54,14 +54,15 @@ def read_runs(episode_files: Iterable[Path | str]) -> Runs:
         origin[key] = path
         episodes.append(frame)
         cards[key] = read_json(path.with_name("card.json"))
-        curve = _read(path.with_name("curve.csv"), "csv")
+        curve = read_table(path.with_name("curve.csv"), "csv")
         curves.append(curve.assign(domain=str(frame["domain"].iloc[0]), **key._asdict()))
     if not episodes:
         raise UserError("tables", expected="at least one file of episodes", found="none")
     return Runs(pd.concat(episodes, ignore_index=True), cards, pd.concat(curves, ignore_index=True))
 
 
-def _read(path: Path, kind: str) -> pd.DataFrame:
+def read_table(path: Path, kind: Literal["parquet", "csv"]) -> pd.DataFrame:
+    """A table that an earlier stage wrote; raises UserError if it is missing or damaged."""
     try:
         return pd.read_parquet(path) if kind == "parquet" else pd.read_csv(path)
     except (OSError, ValueError) as error:

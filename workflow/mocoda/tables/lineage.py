@@ -1,0 +1,76 @@
+"""What a table's rows come from: hashes of the settings and the code of a file's whole chain, read
+from the provenance beside each artefact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mocoda.artifacts import read_json, short_hash
+
+HERE = Path()  # paths in provenance files are relative to the project's folder
+
+
+def lineage(
+    file: Path, found: dict[str, tuple[str, str]], root: Path = HERE
+) -> dict[str, tuple[str, str]]:
+    """Settings hash and code version of each job that a file comes from, by stage and variants.
+
+    Follows the provenance beside each artefact back to the empirical data. The oracle is left out:
+    nothing is trained on it. Domain, scale and seed are no part of a job's name, so that the seeds
+    of a cell, which are made alike, have the same hashes. root : the project's folder, which the
+    paths in the provenance start from.
+    """
+    for record in sorted(file.parent.glob("*provenance.json")):
+        facts = read_json(record)
+        variants = [
+            str(value)
+            for key, value in sorted(facts["wildcards"].items())
+            if key not in ("domain", "scale", "seed")
+        ]
+        stage = facts["stage"]
+        job = "/".join([stage, *variants])
+        if file.name in facts["outputs"] and stage != "collect_oracle" and job not in found:
+            found[job] = (facts["config_hash"], facts["code_version"])
+            for source in facts["inputs"]:
+                lineage(root / source, found, root)
+    return found
+
+
+def chain_hashes(file: Path, root: Path = HERE) -> dict[str, str]:
+    """One hash of the settings and one of the code of every stage that a file comes from."""
+    chain = lineage(file, {}, root)
+    return {
+        "config_hash": short_hash({job: settings for job, (settings, _) in chain.items()}),
+        "code_version": short_hash({job: code for job, (_, code) in chain.items()}),
+    }
+
+
+def with_provenance(card: dict[str, Any], folder: Path, root: Path = HERE) -> dict[str, Any]:
+    """A run's card with its seconds (training and evaluation) and hashes of its whole chain."""
+    training = read_json(folder / "provenance.json")
+    evaluation = read_json(folder / "evaluation_provenance.json")
+    # Of a job that trained several runs, this run's share.
+    shared = card.get("side_by_side_seconds", 0.0)
+    return {
+        **card,
+        "seconds": shared + training["seconds"] + evaluation["seconds"],
+        **chain_hashes(folder / "episodes.parquet", root),
+    }
+
+
+def model_facts(errors: pd.DataFrame, root: Path = HERE) -> dict[tuple[str, int], dict[str, Any]]:
+    """Seconds (training and measuring) and hashes of the whole chain, by (dynamics, seed)."""
+    found = {}
+    models = errors[["dynamics", "seed", "file"]].drop_duplicates()
+    for dynamics, seed, file in models.itertuples(index=False):
+        measuring = read_json(Path(file).with_name("provenance.json"))
+        seconds = measuring["seconds"]
+        # The model itself, not those whose rollouts it was measured on.
+        for source in (root / path for path in measuring["inputs"]):
+            if source.name == "dynamics.safetensors":
+                seconds += read_json(source.with_name("provenance.json"))["seconds"]
+        found[str(dynamics), int(seed)] = {"seconds": seconds, **chain_hashes(Path(file), root)}
+    return found
