@@ -203,6 +203,8 @@ def test_the_command(
     frame, text = tables_of(read_saved(output))
     assert (output / "tables.md").read_text() == text
     assert len(pd.read_csv(output / "tables.csv")) == len(frame)
+    for picture in ("results.png", "curves.png"):
+        assert (output / picture).read_bytes().startswith(b"\x89PNG")
     monkeypatch.setattr(sys, "argv", ["join_runs", str(project), "--output", str(output)])
     with pytest.raises(SystemExit, match=r"Error: .*no runs"):
         main()

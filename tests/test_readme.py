@@ -24,6 +24,7 @@ LINES = [
 ]
 SNAKEMAKE = [line for line in LINES if line.startswith("snakemake ") and "--profile" not in line]
 MAKE = [line for line in LINES if line.startswith("make ")]
+MODULES = [line for line in LINES if line.startswith("python -m mocoda.")]
 
 
 def test_the_readme_has_its_two_commands() -> None:
@@ -56,6 +57,15 @@ def test_snakemake_can_plan_the_command(line: str, tmp_path: Path) -> None:
     told = done.stdout + done.stderr
     assert done.returncode == 0, told
     assert "collect_empirical" in told
+
+
+@pytest.mark.parametrize("line", MODULES)
+def test_the_module_takes_the_options(line: str) -> None:
+    """With no more than the help asked for: the module is there, and knows the options."""
+    words = shlex.split(line)[1:]
+    command = [sys.executable, *words[:2], "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert all(word in told for word in words[2:] if word.startswith("--"))
 
 
 @pytest.mark.parametrize("block", [block for language, block in BLOCKS if language == "python"])

@@ -5,9 +5,10 @@
 A FOLDER is `results/<domain>/<scale>` of this or another project folder, with its data beside it if
 the errors of the models are wanted, or one that this command has written: `episodes.parquet`,
 `curves.parquet`, `cards.json` and, where there are any, `model_errors.parquet` and `oracle.json`,
-all that it takes to join those runs with others later. `tables.csv` and `tables.md` are written
-beside them: every cell with the seeds that it has. Whether a run is of the present settings only
-Snakemake can tell; seeds of one cell that were trained unlike each other are refused.
+all that it takes to join those runs with others later. `tables.csv`, `tables.md`, `results.png` and
+`curves.png` are written beside them: every cell with the seeds that it has. Whether a run is of the
+present settings only Snakemake can tell; seeds of one cell that were trained unlike each other are
+refused.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TypeVar
 import pandas as pd
 import yaml
 
+from mocoda import figures
 from mocoda.artifacts import atomic_path
 from mocoda.config import DomainConfig, load
 from mocoda.errors import UserError
@@ -151,6 +153,8 @@ def main() -> None:
             frame.to_csv(path, index=False)
         with atomic_path(arguments.output / "tables.md") as path:
             path.write_text(text)
+        figures.save(figures.bars(frame), arguments.output / "results.png")
+        figures.save(figures.curves(finished.runs.curves), arguments.output / "curves.png")
     except UserError as error:
         sys.exit(f"Error: {error}")
     print(f"{len(finished.runs.cards)} runs: {arguments.output / 'tables.md'}")

@@ -70,8 +70,11 @@ def in_order(values: pd.Series, key: Callable[[str], object]) -> list[str]:
 
 
 def versions_note(rows: pd.DataFrame) -> str:
-    """Which versions of the code made these rows."""
+    """Which version of the code made these rows, or where each row's is."""
     versions = dict.fromkeys(" ".join(rows["code_version"]).split())
-    if len(versions) > 3:
-        return f"Code version: {len(versions)} of them, each cell's in `tables.csv`."
+    if len(versions) > 1:
+        return (
+            "Code version: each cell's in `tables.csv`, a hash of all code that made it (agents and "
+            "data sets have code of their own)."
+        )
     return f"Code version: {', '.join(f'`{version}`' for version in versions)}."
