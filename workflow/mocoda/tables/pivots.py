@@ -74,7 +74,7 @@ def versions_note(rows: pd.DataFrame) -> str:
     versions = dict.fromkeys(" ".join(rows["code_version"]).split())
     if len(versions) > 1:
         return (
-            "Code version: each cell's in `tables.csv`, a hash of all code that made it (agents and "
-            "data sets have code of their own)."
+            "Code version: each cell's in `tables.csv`, a hash of all code that made it (agents "
+            "and data sets have code of their own)."
         )
     return f"Code version: {', '.join(f'`{version}`' for version in versions)}."
