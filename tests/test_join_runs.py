@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -184,9 +185,25 @@ def test_seeds_that_were_trained_unlike_each_other_are_refused(project: Path) ->
         tables_of(read_saved(project / "kept"))
 
 
-def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", [Path("/"), Path("/tmp"), Path("nowhere")])
+def test_any_folder_without_runs_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="no runs"):
-        read_folder(tmp_path / RESULTS)
+        read_folder(folder)
+
+
+def test_the_folder_of_a_scale_is_not_written_to(project: Path) -> None:
+    part = joined(project / RESULTS)
+    with pytest.raises(UserError, match="Name another --output"):
+        save(part, project / RESULTS)
+
+
+def test_nothing_stays_of_what_was_written_before(project: Path) -> None:
+    part = joined(project / RESULTS)
+    save(part, project / "kept")
+    save(replace(part, model_errors=None, oracle=None), project / "kept")
+    again = read_saved(project / "kept")
+    assert again.model_errors is None
+    assert again.oracle is None
 
 
 def test_the_command(

@@ -48,7 +48,7 @@ def read_folder(folder: Path) -> FinishedRuns:
     """The finished runs of a scale's folder, or of one that this command has written."""
     if (folder / CARDS).is_file():
         return read_saved(folder)
-    settings = settings_of(*folder.absolute().parts[-2:])
+    settings = settings_of(folder.resolve().parent.name, folder.resolve().name)
     return read_finished(folder, settings.data_scale if settings else None)
 
 

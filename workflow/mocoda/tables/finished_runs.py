@@ -51,8 +51,7 @@ def read_finished(results: Path, data_scale: str | None = None) -> FinishedRuns:
 
     Raises UserError where no run is finished, and for files that are not what their stage wrote.
     """
-    domain, scale = results.absolute().parts[-2:]
-    root = results.absolute().parents[2]
+    results = results.resolve()
     name = RUN.removeprefix("results/{domain}/{scale}/")
     folders = sorted(results.glob(name.format_map(defaultdict(lambda: "*"))))
     finished = [folder for folder in folders if is_finished(folder)]
@@ -63,6 +62,7 @@ def read_finished(results: Path, data_scale: str | None = None) -> FinishedRuns:
             found=f"{len(folders)} runs, none finished" if folders else "no runs",
             remedy="Name a folder results/<domain>/<scale>, or one that join_runs has written.",
         )
+    root, domain, scale = results.parents[2], results.parent.name, results.name
     for folder in finished:
         verify_inputs(checksums_of({name: str(folder / name) for name in RUN_FILES}))
     runs = read_runs(folder / "episodes.parquet" for folder in finished)
@@ -103,14 +103,26 @@ def _with_facts(errors: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 
 def save(finished: FinishedRuns, folder: Path) -> None:
-    """Write what `read_saved` reads: a few files, whatever the number of runs."""
+    """Write what `read_saved` reads: a few files, whatever the number of runs.
+
+    Raises UserError for the folder of a scale, whose files are the stage tables' own.
+    """
+    if (folder / "agents").exists():
+        raise UserError(
+            folder,
+            expected="a folder of its own for the table of finished runs",
+            found="the folder of a scale",
+            remedy="Name another --output.",
+        )
     frames = {
         EPISODES: finished.runs.episodes,
         CURVES: finished.runs.curves,
         MODEL_ERRORS: finished.model_errors,
     }
     for name, frame in frames.items():
-        if frame is not None:
+        if frame is None:
+            (folder / name).unlink(missing_ok=True)
+        else:
             with atomic_path(folder / name) as path:
                 frame.to_parquet(path, index=False)
     entries = [
@@ -118,7 +130,9 @@ def save(finished: FinishedRuns, folder: Path) -> None:
         for key, card in finished.runs.cards.items()
     ]
     write_json(folder / CARDS, entries)
-    if finished.oracle is not None:
+    if finished.oracle is None:
+        (folder / ORACLE).unlink(missing_ok=True)
+    else:
         write_json(folder / ORACLE, finished.oracle)
 
 
