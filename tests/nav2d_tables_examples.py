@@ -127,7 +127,7 @@ def provenance(folder: Path, stage: str, outputs: list[str], inputs: list[Path])
         "stage": stage,
         "wildcards": {"domain": "nav2d", "scale": "paper"},
         "seconds": 60.0,
-        "config_hash": f"{stage} {folder}",
+        "config_hash": f"{stage} {folder.name}" if stage == "train_dynamics" else stage,
         "code_version": stage,
         "inputs": {str(path): digest(path) for path in inputs},
         "outputs": {name: digest(folder / name) for name in outputs},
@@ -147,7 +147,7 @@ def prepare(tmp_path: Path, agents: list[str], cells: list[tuple[str, str]]) -> 
         curve = pd.DataFrame({"updates": [25_000], "success": 0.5, "steps": 45.0, "episodes": 10})
         curve.to_csv(folder / "curve.csv", index=False)
         provenance(folder, "train_offline_agent", ["card.json"], [])
-        provenance(folder, "evaluate", ["episodes.parquet"], [folder / "card.json"])
+        provenance(folder, "evaluate", ["episodes.parquet", "curve.csv"], [folder / "card.json"])
         files["episodes"].append(str(folder / "episodes.parquet"))
     for dynamics in TABLE_1:
         for seed in SEEDS:

@@ -21,7 +21,7 @@ from agent_examples import (
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from mocoda.agents.bcq import BCQ, proposal_values
+from mocoda.agents.bcq import BCQ, NOISES, picked_by_bits, proposal_values
 from mocoda.agents.bcq_settings import BCQSettings
 from mocoda.agents.mixture_density import MixtureDensity
 from mocoda.networks import StackedMlp
@@ -184,6 +184,39 @@ def test_action_is_the_proposal_of_highest_value() -> None:
         )
         chosen = agent.critic(torch.cat((inputs, agent.act(inputs)), dim=1))[0, :, 0]
     torch.testing.assert_close(chosen, values.amax(dim=0))
+
+
+def test_noise_by_state_is_the_states_own() -> None:
+    """The best of that state's own 20 draws, in whatever company it is asked for."""
+    agent = make(acting_noise="by_state")
+    train(agent, 20)
+    inputs = random_batch(30, "check").input
+    policy = agent.policy
+    drawn = picked_by_bits(inputs, NOISES)
+    assert len(drawn.unique()) > 25
+    actions = agent.act(inputs)
+    for row, number in enumerate(drawn.tolist()):
+        one = inputs[row : row + 1]
+        with torch.no_grad():
+            noise = policy._uniform[number : number + 1], policy._normal[number : number + 1]
+            proposals = agent.behaviour.sample(one, *noise)
+            best = proposal_values(agent.critic, one, proposals).argmax()
+        torch.testing.assert_close(actions[row], proposals[0, best])
+        torch.testing.assert_close(agent.act(one)[0], actions[row])
+    # Each set is stratified: one quantile in each even piece of [0, 1).
+    pieces = (policy._uniform * 20).long()
+    assert (pieces == torch.arange(20)).all()
+
+
+def test_states_pick_their_noise_evenly() -> None:
+    """A grid of states, as evenly as random numbers would: chi-squared over 4,096 sets."""
+    axis = torch.linspace(0, 1, 300)
+    grid = torch.cartesian_prod(axis, axis)
+    counts = torch.bincount(picked_by_bits(grid, NOISES), minlength=NOISES).double()
+    expected = len(grid) / NOISES
+    statistic = float(((counts - expected) ** 2 / expected).sum())
+    # Mean NOISES - 1, standard deviation sqrt(2 (NOISES - 1)): within five of them.
+    assert abs(statistic - (NOISES - 1)) < 5 * (2 * (NOISES - 1)) ** 0.5
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -13,6 +13,7 @@ from mocoda.distributions import DISTRIBUTIONS
 from mocoda.domains import DOMAINS
 from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.parents.settings import GmmSettings
+from mocoda.published import EARLIEST_STOP
 
 # What the paper and its published code report for the hook experiments (sections 4 and 5, and
 # appendix B), typed by hand; (key below the domain's section) -> value.
@@ -43,6 +44,7 @@ PAPER: dict[str, object] = {
             "target_low": -50.0,
             "target_high": 0.0,
             "hidden_sizes": (512, 512, 512),
+            "start": "orthogonal",
             "batch_size": 500,
             "critic_learning_rate": 1e-3,
             "polyak_rate": 0.005,
@@ -63,15 +65,78 @@ PAPER: dict[str, object] = {
     "train_offline_agent.bcq.behaviour_components": 5,
     "train_offline_agent.bcq.behaviour_hidden_sizes": (128, 128),
     "train_offline_agent.bcq.proposals": 20,
+    "train_offline_agent.bcq.acting_noise": "by_state",
 }
+# The same for 2D Navigation (section 5.1, appendix A, and the published code).
+PAPER_NAV2D: dict[str, object] = {
+    "collect_empirical.transitions": 40_000,
+    "collect_empirical.mode": "L",
+    "sample_augmented.generated_per_real": 4.0,
+    "sample_augmented.deviation_divisor": 3.0,
+    "sample_augmented.dyna.rollout_length": 5,
+    "fit_gmm_parents.components": 32,
+    "rebalance.uniform.bandwidth": 0.05,
+    "rebalance.uniform.support": 10_000,
+    "train_dynamics.members": 5,
+    "train_dynamics.hidden": (256, 256),
+    "train_dynamics.factored_hidden": (256, 256),
+    "train_dynamics.batch_size": 512,
+    "train_dynamics.learning_rate": 1e-4,
+    "train_dynamics.learning_rate_decay_start": 1.0,
+    "train_dynamics.targets": "absolute",
+    "train_dynamics.updates": 41_000,
+    "tables.model_error.rows": 5000,
+    "train_offline_agent.updates": 25_000,
+    "train_offline_agent.goals": "dataset",
+    "train_offline_agent.normalise": False,
+    "train_offline_agent.terminal": "success",
+    **{
+        f"train_offline_agent.{agent}.{key}": value
+        for agent in ("sac", "bcq", "cql", "td3_bc")
+        for key, value in {
+            "form": "mocoda",
+            "discount": 0.98,
+            "target_low": -50.0,
+            "target_high": 0.0,
+            "hidden_sizes": (512, 512),
+            "start": "orthogonal",
+            "batch_size": 500,
+            "critic_learning_rate": 1e-3,
+            "polyak_rate": 0.005,
+            "learning_rate_decay_start": 1.0,
+            "policy_average": 0.0,
+        }.items()
+    },
+    "train_offline_agent.bcq.behaviour_updates": 1000,
+    "train_offline_agent.bcq.behaviour_batch": 2000,
+    "train_offline_agent.bcq.proposals": 20,
+    "train_offline_agent.bcq.acting_noise": "by_state",
+    "train_offline_agent.sac.temperature": 0.2,
+    "train_offline_agent.cql.conservative_weight": 0.1,
+    "train_offline_agent.td3_bc.behaviour_weight": 1.0,
+}
+EVERY = [
+    (domain, key, value)
+    for domain, values in (("hooksweep2", PAPER), ("nav2d", PAPER_NAV2D))
+    for key, value in values.items()
+]
 
 
-@pytest.mark.parametrize("key", list(PAPER))
-def test_the_scale_of_the_paper_has_the_papers_values(key: str, config: Config) -> None:
-    value: Any = config.domains["hooksweep2"]["paper"]
+@pytest.mark.parametrize(("domain", "key", "expected"), EVERY)
+def test_the_scale_of_the_paper_has_the_papers_values(
+    domain: str, key: str, expected: object, config: Config
+) -> None:
+    value: Any = config.domains[domain]["paper"]
     for part in key.split("."):
         value = value[part] if isinstance(value, dict) else getattr(value, part)
-    assert value == PAPER[key]
+    assert value == expected
+
+
+def test_the_models_of_the_papers_scale_do_not_stop_before_the_last_50_epochs(
+    config: Config,
+) -> None:
+    settings = config.domains["nav2d"]["paper"].train_dynamics
+    assert settings.patience * settings.validate_every >= EARLIEST_STOP
 
 
 @pytest.fixture(scope="module")

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from nav2d_tables_examples import EPISODES, SEEDS, TABLE_1, one, prepare
+from spine_examples import shipped_config
 
 from mocoda.agent_runs import RUN
-from mocoda.artifacts import read_json, write_json
+from mocoda.artifacts import checksum, read_json, write_json
 from mocoda.errors import UserError
 from mocoda.jobs import Job
 from mocoda.join_runs import main, read_folder, tables_of
 from mocoda.stages.tables import tables
-from mocoda.tables.finished_runs import CARDS, FinishedRuns, join, read_saved, save
+from mocoda.tables.finished_runs import (
+    CARDS,
+    CHECKSUMS,
+    FinishedRuns,
+    join,
+    read_finished,
+    read_saved,
+    save,
+)
+from mocoda.tables.lineage import settings_hash
 
 CELLS = [("emp", "none"), ("mocoda", "locally_factored")]
 RESULTS = "results/nav2d/paper"
@@ -30,6 +42,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Job]:
     folder = tmp_path_factory.mktemp("project")
     job = prepare(folder, ["sac", "td3_bc"], CELLS)
     tables(job)
+    # As Snakemake has it: paths that start from the project's folder.
+    for record in folder.rglob("*provenance.json"):
+        record.write_text(record.read_text().replace(f"{folder}/", ""))
     return folder, job
 
 
@@ -45,12 +60,6 @@ def run_folder(project: Path, agent: str, cell: tuple[str, str], seed: int) -> P
     return project / RUN.format(domain="nav2d", scale="paper", agent=agent, seed=seed, **names)
 
 
-def in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """By cell and metric: rows of cells with other seeds lie apart in a table of finished runs."""
-    keys = ["table", "agent", "distribution", "dynamics", "metric"]
-    return frame.sort_values(keys, ignore_index=True)
-
-
 def joined(*folders: Path) -> FinishedRuns:
     return join([(folder, read_folder(folder)) for folder in folders])
 
@@ -60,12 +69,20 @@ def test_of_all_runs_it_is_the_stages_table(finished: tuple[Path, Job]) -> None:
     frame, text = tables_of(joined(folder / RESULTS))
     written = pd.read_csv(StringIO(frame.to_csv(index=False)))
     expected = pd.read_csv(job.outputs["csv"])
-    pd.testing.assert_frame_equal(in_order(written), in_order(expected))
-    # Its words are those of config.yaml, and it has no table of valid rows.
+    pd.testing.assert_frame_equal(written, expected)
+    # Its words are the stage's but for the settings' notes, which are config.yaml's; it tells that
+    # it may be a part of the whole, and has no table of valid rows.
+    partial = "- Made of what was finished: not every cell need have all seeds."
+    first, second = text.split("\n## ")
     theirs = Path(job.outputs["markdown"]).read_text().split("\n## ")[:2]
-    for own, whole in zip(text.split("\n## "), theirs, strict=True):
-        assert own.split("- Policies")[0].strip() == whole.split("- Policies")[0].strip()
-    assert "Made of the runs that were finished" in text
+    assert first.strip() == f"{theirs[0].strip()}\n{partial}"
+    before, _, notes = second.partition("- A note of the settings.")
+    assert not notes
+    kept, _, after = theirs[1].partition("- A note of the settings.\n")
+    assert before.startswith(kept)
+    assert before.endswith(f"{after.strip()}\n{partial}\n")
+    for note in shipped_config()["domains"]["nav2d"]["tables"]["notes"]:
+        assert f"- {note}\n" in before
 
 
 @pytest.mark.parametrize(("here", "swapped"), [({0}, False), ({1, 3}, True)])
@@ -87,11 +104,7 @@ def test_seeds_of_two_machines_make_the_table_of_one(
         save(part, machine / "kept")
         kept.append(machine / "kept")
     frame, _ = tables_of(joined(*(reversed(kept) if swapped else kept)))
-    # Folders are no part of a result; here they differ, since provenance names what it read.
-    hashes = ["config_hash"]
-    pd.testing.assert_frame_equal(
-        in_order(frame.drop(columns=hashes)), in_order(whole.drop(columns=hashes))
-    )
+    pd.testing.assert_frame_equal(frame, whole)
 
 
 def test_each_cell_and_model_has_the_seeds_that_it_has(project: Path) -> None:
@@ -127,26 +140,82 @@ def test_a_cell_without_runs_reads_not_run(project: Path) -> None:
     assert line.endswith("| not run |")
 
 
-def test_a_run_in_two_folders_counts_once_and_two_runs_are_refused(project: Path) -> None:
+def changed(folder: Path, name: str, change: Callable[[Any], Any]) -> None:
+    """Change the JSON of a saved folder as a machine with other runs would have written it."""
+    write_json(folder / name, change(read_json(folder / name)))
+    record = read_json(folder / CHECKSUMS)
+    record["outputs"][name] = checksum(folder / name)
+    write_json(folder / CHECKSUMS, record)
+
+
+def entry_changed(number: int, **values: Any) -> Callable[[Any], Any]:
+    return lambda entries: [
+        {**entry, **values} if at == number else entry for at, entry in enumerate(entries)
+    ]
+
+
+def test_a_run_in_two_folders_counts_once(project: Path) -> None:
     part = joined(project / RESULTS)
     save(part, project / "kept")
-    again = joined(project / "kept", project / RESULTS)
-    assert tables_of(again)[0].equals(tables_of(part)[0])
-    entries = read_json(project / "kept" / CARDS)
-    entries[0]["seconds"] += 1.0
-    write_json(project / "kept" / CARDS, entries)
+    # The same run on a slower machine.
+    changed(project / "kept", CARDS, entry_changed(0, seconds=999.0))
+    again = joined(project / RESULTS, project / "kept")
+    pd.testing.assert_frame_equal(tables_of(again)[0], tables_of(part)[0])
+
+
+def test_two_runs_by_one_name_are_refused(project: Path) -> None:
+    save(joined(project / RESULTS), project / "kept")
+    changed(project / "kept", CARDS, entry_changed(0, precision="float32"))
     with pytest.raises(UserError, match=r"expected the same run as in .*kept"):
         joined(project / "kept", project / RESULTS)
 
 
 def test_two_models_by_one_name_are_refused(project: Path) -> None:
-    save(joined(project / RESULTS), project / "kept")
-    path = project / "kept/model_errors.parquet"
-    errors = pd.read_parquet(path)
-    errors.loc[3, "error_norm"] *= 2
-    errors.to_parquet(path, index=False)
+    part = joined(project / RESULTS)
+    save(part, project / "kept")
+    assert part.model_errors is not None
+    other = part.model_errors.copy()
+    other.loc[3, "error_norm"] *= 2
+    save(replace(part, model_errors=other), project / "other")
     with pytest.raises(UserError, match="one model by that name"):
-        joined(project / "kept", project / RESULTS)
+        joined(project / "kept", project / "other")
+
+
+def test_other_scales_and_oracles_are_refused(project: Path) -> None:
+    part = joined(project / RESULTS)
+    save(part, project / "kept")
+    save(replace(part, oracle={**(part.oracle or {}), "mean_steps": 5.0}), project / "oracle")
+    with pytest.raises(UserError, match="oracle's card: expected the same"):
+        joined(project / "kept", project / "oracle")
+    episodes = part.runs.episodes.assign(scale="demo")
+    save(replace(part, runs=replace(part.runs, episodes=episodes)), project / "demo")
+    with pytest.raises(UserError, match="expected runs of nav2d/paper"):
+        joined(project / "kept", project / "demo")
+
+
+def test_results_that_were_carried_away_from_their_place_are_refused(project: Path) -> None:
+    shutil.copytree(project / RESULTS, project / "carried")
+    with pytest.raises(UserError, match=r"made in, results/nav2d/paper; found .*/carried"):
+        joined(project / "carried")
+
+
+def test_seeds_of_other_settings_are_refused(project: Path) -> None:
+    """Another setting anywhere in the chain: a hash says it, of agents and of models."""
+    save(joined(project / RESULTS), project / "kept")
+    changed(project / "kept", CARDS, entry_changed(1, config_hash="other"))
+    with pytest.raises(UserError, match=r"seed 1\), field 'config_hash'.*trained alike"):
+        tables_of(read_saved(project / "kept"))
+    record = project / "data/nav2d/paper/seed_3/dynamics/unfactored/provenance.json"
+    write_json(record, {**read_json(record), "config_hash": "other"})
+    with pytest.raises(UserError, match=r"unfactored, seed 3\), field 'config_hash'"):
+        tables_of(joined(project / RESULTS))
+
+
+def test_runs_side_by_side_differ_by_which_runs_they_are_alone() -> None:
+    facts = {"config_hash": "a", "settings": {"agent": {"updates": 3}, "runs": [{"seed": 0}]}}
+    others = {**facts, "settings": {**facts["settings"], "runs": [{"seed": 1}, {"seed": 2}]}}
+    trained_on = {**facts, "settings": {**facts["settings"], "agent": {"updates": 4}}}
+    assert settings_hash(facts) == settings_hash(others) != settings_hash(trained_on)
 
 
 @pytest.mark.parametrize("missing", ["evaluation_provenance.json", "episodes.parquet", "card.json"])
@@ -162,27 +231,55 @@ def test_a_run_that_is_not_evaluated_is_left_out(project: Path, missing: str) ->
 def test_the_evaluation_of_an_earlier_policy_does_not_count(project: Path) -> None:
     """Trained anew and not yet evaluated: the card is another one than the evaluation's."""
     folder = run_folder(project, "sac", CELLS[0], 2)
-    card = read_json(folder / "card.json")
-    write_json(folder / "card.json", {**card, "seconds": 99.0})
+    write_json(folder / "card.json", {**read_json(folder / "card.json"), "seconds": 99.0})
+    record = read_json(folder / "provenance.json")
+    record["outputs"]["card.json"] = checksum(folder / "card.json")
+    write_json(folder / "provenance.json", record)
     assert joined(project / RESULTS).unfinished == (folder,)
 
 
-def test_damaged_episodes_are_refused(project: Path) -> None:
-    file = run_folder(project, "sac", CELLS[0], 2) / "episodes.parquet"
-    frame = pd.read_parquet(file)
-    frame["steps"] = 19
-    frame.to_parquet(file)
-    with pytest.raises(UserError, match=r"episodes.parquet.*sha256"):
+@pytest.mark.parametrize("name", ["episodes.parquet", "card.json", "curve.csv"])
+def test_damaged_files_are_refused(project: Path, name: str) -> None:
+    file = run_folder(project, "sac", CELLS[0], 2) / name
+    file.write_bytes(file.read_bytes() + b"\n")
+    with pytest.raises(UserError, match=rf"{name}.*sha256"):
         joined(project / RESULTS)
 
 
-def test_seeds_that_were_trained_unlike_each_other_are_refused(project: Path) -> None:
+def test_errors_of_a_model_that_is_there_no_more_are_left_out(project: Path) -> None:
+    model = project / "data/nav2d/paper/seed_1/dynamics/unfactored"
+    record = read_json(model / "provenance.json")
+    record["outputs"]["dynamics.safetensors"] = "trained anew"
+    write_json(model / "provenance.json", record)
+    (project / "data/nav2d/paper/seed_2/dynamics/unfactored/provenance.json").unlink()
+    part = joined(project / RESULTS)
+    assert [folder.parts[-3] for folder in part.unfinished] == ["seed_1", "seed_2"]
+    frame, _ = tables_of(part)
+    errors = frame[(frame["metric"] == "error norm x100") & (frame["distribution"] == "emp")]
+    assert dict(zip(errors["dynamics"], errors["seeds"], strict=True))["unfactored"] == 3
+
+
+def test_damaged_errors_are_refused(project: Path) -> None:
+    file = project / "data/nav2d/paper/seed_1/model_error/unfactored/errors.csv"
+    file.write_text(file.read_text().replace("0.002", "0.001"))
+    with pytest.raises(UserError, match=r"errors.csv.*sha256"):
+        joined(project / RESULTS)
+
+
+@pytest.mark.parametrize("name", ["episodes.parquet", CARDS, "model_errors.parquet"])
+def test_a_saved_folder_is_whole_or_refused(project: Path, name: str) -> None:
     save(joined(project / RESULTS), project / "kept")
-    entries = read_json(project / "kept" / CARDS)
-    entries[1]["updates"] = 3000
-    write_json(project / "kept" / CARDS, entries)
-    with pytest.raises(UserError, match="trained alike"):
-        tables_of(read_saved(project / "kept"))
+    (project / "kept" / name).write_bytes(b"")
+    with pytest.raises(UserError, match=rf"{name}: expected the file that join_runs wrote"):
+        read_saved(project / "kept")
+
+
+def test_the_oracle_of_another_scale_with_the_data_is_taken(project: Path) -> None:
+    data = project / "data/nav2d"
+    shutil.move(data / "paper", data / "demo")
+    part = read_finished(project / RESULTS, "demo")
+    assert part.oracle is not None
+    assert part.model_errors is None
 
 
 @pytest.mark.parametrize("folder", [Path("/"), Path("/tmp"), Path("nowhere")])
@@ -206,6 +303,24 @@ def test_nothing_stays_of_what_was_written_before(project: Path) -> None:
     assert again.oracle is None
 
 
+def test_a_backup_beside_a_run_is_no_run(project: Path) -> None:
+    folder = run_folder(project, "sac", CELLS[0], 2)
+    shutil.copytree(folder, folder.with_name("seed_2_old"))
+    assert len(joined(project / RESULTS).runs.cards) == 20
+
+
+def test_without_curves_there_is_no_picture_of_them(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = joined(project / RESULTS)
+    save(replace(part, runs=replace(part.runs, curves=part.runs.curves.head(0))), project / "kept")
+    command = ["join_runs", str(project / "kept"), "--output", str(project / "out")]
+    monkeypatch.setattr(sys, "argv", command)
+    main()
+    assert (project / "out/results.png").is_file()
+    assert not (project / "out/curves.png").exists()
+
+
 def test_the_command(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,6 +331,7 @@ def test_the_command(
     main()
     told = capsys.readouterr().out
     assert "19 runs" in told
+    assert "not in config.yaml" not in told
     assert "seed_2" in told.split("not finished, left out")[1]
     frame, text = tables_of(read_saved(output))
     assert (output / "tables.md").read_text() == text

@@ -29,6 +29,7 @@ from mocoda.matrix_products import (
     linear_relu,
     resolve_precision,
 )
+from mocoda.network_starts import DRAW, Start
 
 __all__ = ["Precision", "StackedMlp", "linear_relu", "resolve_precision"]
 
@@ -62,8 +63,8 @@ class StackedMlp:
     """`heads` multilayer perceptrons of the same shape, evaluated together.
 
     ReLU hidden layers, linear output. `sizes` lists the widths from input to output. Parameters
-    start as `torch.nn.Linear`'s do, U(-1/√in, 1/√in), drawn on the CPU from `generator`, so that
-    they do not depend on the device (None: zeros, for parameters that are loaded).
+    start as `start` says (`mocoda.network_starts`), drawn on the CPU from `generator`, so that they
+    do not depend on the device (None: zeros, for parameters that are loaded).
 
     runs : None, or how many trainings share this network, each with its own heads, inputs and (in
         `generator`) random stream: inputs, outputs and tensors of the state then have one more
@@ -81,6 +82,7 @@ class StackedMlp:
         sizes: tuple[int, ...],
         *,
         generator: torch.Generator | Sequence[torch.Generator] | None,
+        start: Start = "uniform",
         precision: Precision = "auto",
         device: torch.device | str = "cpu",
         runs: int | None = None,
@@ -91,15 +93,11 @@ class StackedMlp:
         self.dtype = resolve_precision(precision, device)
         # One head at a time is as fast as a batched product on a CPU, and has the fused ReLU.
         self._per_head = self.device.type == "cpu" and self.dtype == torch.bfloat16
-        start = torch.zeros(self._length())
-        generators = [generator] if isinstance(generator, torch.Generator) else generator or []
-        for weight, bias in self._views(start):
-            bound = 1 / math.sqrt(weight.shape[-1])
-            for piece in (weight, bias):
-                for own, stream in zip(piece.split(heads), generators, strict=False):
-                    own.copy_(torch.rand(own.shape, generator=stream).mul_(2).sub_(1) * bound)
-        self.parameters = start.to(self.device).requires_grad_()
-        self.gradient = torch.zeros_like(start, device=self.device)
+        first = torch.zeros(self._length())
+        streams = [generator] if isinstance(generator, torch.Generator) else generator or []
+        DRAW[start](self._views(first), streams, heads)
+        self.parameters = first.to(self.device).requires_grad_()
+        self.gradient = torch.zeros_like(first, device=self.device)
         self._gradient_is_empty = True
         self._master = self._views(self.parameters.detach())
         self._shadow = self.parameters.detach()

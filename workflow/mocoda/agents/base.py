@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from mocoda.agents.noise import Seeds
+from mocoda.network_starts import Start
 from mocoda.networks import Precision
 
 
@@ -57,6 +58,11 @@ class AgentSettings(BaseModel):
         default=(512, 512, 512),
         min_length=1,
         description="Widths of the hidden layers (paper: 3 x 512 for the hook, 2 x 512 for nav2d).",
+    )
+    start: Start = Field(
+        default="uniform",
+        description="First parameters of actors and critics: uniform (torch's default, ours), or "
+        "orthogonal, without biases (published code; its second critic starts uniform).",
     )
     batch_size: int = Field(
         default=512,
@@ -156,7 +162,8 @@ class AgentVariant:
 def describe_learning(settings: AgentSettings, learning_rate: float) -> str:
     """Networks, batch, rates and averaging in words, for the tables."""
     widths = " x ".join(map(str, settings.hidden_sizes))
-    words = [f"networks {widths}", f"batch {settings.batch_size}", f"rate {learning_rate:g}"]
+    start = ", orthogonal at first" if settings.start == "orthogonal" else ""
+    words = [f"networks {widths}{start}", f"batch {settings.batch_size}", f"rate {learning_rate:g}"]
     if settings.learning_rate_decay_start < 1:
         words[-1] += f" falling to 0 from {settings.learning_rate_decay_start:.0%} on"
     if settings.policy_average:

@@ -36,6 +36,10 @@ from mocoda.optimiser import Adam
 from mocoda.seeding import torch_generator
 
 CACHED_PAIRS = 2048
+# Sets of draws that states pick from, `acting_noise: by_state` (a guess: many more than a rollout
+# has steps).
+NOISES = 4096
+MULTIPLIER = 0x5851F42D4C957F2D  # odd, of 63 bits
 
 
 @dataclass(frozen=True)
@@ -66,24 +70,46 @@ def proposal_values(critic: StackedMlp, inputs: Tensor, proposals: Tensor) -> Te
 class BCQPolicy:
     """The proposal with the highest Q.
 
-    The noise behind the proposals is the same for every row and every call, so that an action
-    depends on the state alone: quantiles (i + 1/2) / k pick member and component, fixed normal
-    draws the place in it (our choice; the published code draws anew each time).
+    An action depends on the state alone (our choice; the published code draws anew each time).
+    The noise behind the proposals is fixed: quantiles (i + 1/2) / k pick member and component,
+    normal draws the place in it. Or it is one of `NOISES` such sets of draws, picked by the bits of
+    the state (`acting_noise: by_state`): what the fixed draws cannot propose in one state, others
+    can in the next.
     """
 
-    def __init__(self, critic: StackedMlp, behaviour: MixtureDensity, proposals: int) -> None:
+    def __init__(
+        self, critic: StackedMlp, behaviour: MixtureDensity, settings: BCQSettings
+    ) -> None:
         self.critic, self.behaviour = critic, behaviour
+        sets = 1 if settings.acting_noise == "fixed" else NOISES
         noise = torch_generator("bcq", "acting")
-        normal = torch.randn(1, proposals, behaviour.action_dim, generator=noise)
-        uniform = (torch.arange(proposals).unsqueeze(0) + 0.5) / proposals
+        shape = (sets, settings.proposals)
+        normal = torch.randn(*shape, behaviour.action_dim, generator=noise)
+        # Quantiles; their place within the even pieces of [0, 1) is drawn where there are several.
+        place = torch.rand(sets, 1, generator=noise) if sets > 1 else 0.5
+        uniform = (torch.arange(settings.proposals).unsqueeze(0) + place) / settings.proposals
         self._uniform, self._normal = uniform.to(critic.device), normal.to(critic.device)
 
     def act(self, inputs: Tensor) -> Tensor:
         """Actions [n, act] in [-1, 1] for inputs [n, in]."""
         with torch.no_grad():
-            proposals = self.behaviour.sample(inputs, self._uniform, self._normal)
+            drawn = picked_by_bits(inputs, len(self._uniform))
+            proposals = self.behaviour.sample(inputs, self._uniform[drawn], self._normal[drawn])
             best = proposal_values(self.critic, inputs, proposals).argmax(dim=1)
         return proposals[torch.arange(len(inputs), device=inputs.device), best]
+
+
+def picked_by_bits(inputs: Tensor, count: int) -> Tensor:
+    """A number in 0 .. count - 1 for each row of fp32 inputs [n, in]: equal for equal rows, and
+    spread like random numbers over others."""
+    if count == 1:
+        return torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
+    mixed = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
+    for column in inputs.float().contiguous().view(torch.int32).to(torch.int64).unbind(-1):
+        # A multiplicative hash (Knuth): the high bits of a product with an odd number.
+        mixed = (mixed ^ column) * MULTIPLIER
+        mixed = mixed ^ (mixed >> 32)
+    return mixed % count
 
 
 def policy_from_tensors(
@@ -99,7 +125,7 @@ def policy_from_tensors(
         for name in ("critic", "behaviour")
     )
     action_dim = critic.sizes[0] - behaviour.sizes[0]
-    return BCQPolicy(critic, MixtureDensity(behaviour, action_dim), settings.proposals)
+    return BCQPolicy(critic, MixtureDensity(behaviour, action_dim), settings)
 
 
 class BCQ:
@@ -129,11 +155,12 @@ class BCQ:
             settings.behaviour_members, (input_dim, *settings.behaviour_hidden_sizes, outputs)
         )
         self.behaviour = MixtureDensity(behaviour, action_dim)
-        self.critic = network(1, (input_dim + action_dim, *settings.hidden_sizes, 1))
+        sizes = (input_dim + action_dim, *settings.hidden_sizes, 1)
+        self.critic = network(1, sizes, start=settings.start)
         self.target_critic = self.critic.copy()
         # What judges the proposals when acting: the critic, or the moving average of it.
         self.acting = self.critic.copy() if settings.policy_average else self.critic
-        self.policy = BCQPolicy(self.acting, self.behaviour, settings.proposals)
+        self.policy = BCQPolicy(self.acting, self.behaviour, settings)
         self.behaviour_adam = Adam(behaviour, settings.behaviour_learning_rate)
         self.critic_adam = Adam(self.critic, settings.critic_learning_rate)
         self._losses = torch.zeros(3, *self.critic.lead, device=device)

@@ -132,14 +132,14 @@ class PublishedBCQ:
             )
         self.settings, self.total_updates, self.device = settings, total_updates, device
         self.updates, self.latent_dim = 0, 2 * action_dim  # published
-        start = starts("bcq_published", seeds)
+        drawn = starts("bcq_published", seeds)
         self.noise = torch_generator("bcq_published", "noise", seeds, device=device)
-        network = partial(StackedMlp, generator=start, precision=settings.precision, device=device)
+        network = partial(StackedMlp, generator=drawn, precision=settings.precision, device=device)
         pair, vae, hidden = input_dim + action_dim, settings.vae_hidden_sizes, settings.hidden_sizes
         self.encoder = network(1, (pair, *vae, 2 * self.latent_dim))
         decoder = network(1, (input_dim + self.latent_dim, *vae, action_dim))
-        perturbation = network(1, (pair, *hidden, action_dim))
-        critics = network(2, (pair, *hidden, 1))
+        perturbation = network(1, (pair, *hidden, action_dim), start=settings.start)
+        critics = network(2, (pair, *hidden, 1), start=settings.start)
         self.networks = Networks(decoder, perturbation, critics)
         self.targets = Networks(decoder, perturbation.copy(), critics.copy())
         self.acting = self.networks

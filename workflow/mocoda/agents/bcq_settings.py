@@ -44,6 +44,11 @@ class BCQSettings(AgentSettings):
     proposals: int = Field(
         default=20, ge=1, description="Actions proposed for a state (published code)."
     )
+    acting_noise: Literal["fixed", "by_state"] = Field(
+        default="fixed",
+        description="Behind the proposals when acting: the same draws in every state (ours), or "
+        "draws of its own for each state, which stand for the published code's fresh ones.",
+    )
     vae_hidden_sizes: tuple[int, ...] = Field(
         (750, 750), min_length=1, description="Widths of encoder and decoder, form published."
     )
@@ -81,4 +86,6 @@ def describe(settings: BCQSettings) -> str:
             f"{settings.behaviour_members} mixture density networks ({settings.behaviour_updates} "
             f"updates of batch {settings.behaviour_batch}), no perturbation"
         )
+        if settings.acting_noise == "by_state":
+            form += ", draws of its own in each state"
     return f"{form}; {describe_learning(settings, settings.critic_learning_rate)}"

@@ -140,6 +140,7 @@ class SAC:
         network = partial(
             StackedMlp,
             generator=starts(self.name, seeds),
+            start=settings.start,
             precision=settings.precision,
             device=device,
             runs=runs,

@@ -133,6 +133,7 @@ class TD3BC:
         network = partial(
             StackedMlp,
             generator=starts("td3_bc", seeds),
+            start=settings.start,
             precision=settings.precision,
             device=device,
             runs=runs_of(seeds),

@@ -19,6 +19,7 @@ from mocoda.figures.style import (
 from mocoda.published import published_figure
 from mocoda.tables.agent_tables import METRICS, AgentTable, agent_table
 from mocoda.tables.names import agent_order, column_order, column_title, display
+from mocoda.tables.pivots import count_range
 
 WHERE = "figure of curves"
 PAPER = "the paper's mean"
@@ -96,8 +97,9 @@ def curves(frame: pd.DataFrame) -> Figure:
                     zorder=5,
                 )
                 papers = True
-        seeds = of_agent["seed"].nunique()
-        band = f"mean and range of {seeds} seeds" if seeds > 1 else "one seed"
+        seeds = of_agent.groupby(["distribution", "dynamics"])["seed"].nunique()
+        told = count_range(seeds)
+        band = "one seed" if told == "1" else f"mean and range of {told} seeds"
         axes.set_title(f"{display(agent)} ({band})")
         axes.set_xlabel("gradient updates")
         axes.set_ylim(0, 100 if metric.is_rate else table.horizon)

@@ -33,10 +33,18 @@ def lineage(
         stage = facts["stage"]
         job = "/".join([stage, *variants])
         if file.name in facts["outputs"] and stage != "collect_oracle" and job not in found:
-            found[job] = (facts["config_hash"], facts["code_version"])
+            found[job] = (settings_hash(facts), facts["code_version"])
             for source in facts["inputs"]:
                 lineage(root / source, found, root)
     return found
+
+
+def settings_hash(facts: dict[str, Any]) -> str:
+    """The hash of a job's settings, without which runs it trained side by side."""
+    settings = facts.get("settings", {})
+    if "runs" in settings:
+        return short_hash({key: value for key, value in settings.items() if key != "runs"})
+    return str(facts["config_hash"])
 
 
 def chain_hashes(file: Path, root: Path = HERE) -> dict[str, str]:
