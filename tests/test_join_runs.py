@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from nav2d_tables_examples import EPISODES, SEEDS, TABLE_1, one, prepare
-from spine_examples import shipped_config
+from spine_examples import REPOSITORY, shipped_config
 
 from mocoda.agent_runs import RUN
 from mocoda.artifacts import checksum, read_json, write_json
@@ -341,3 +341,12 @@ def test_the_command(
     monkeypatch.setattr(sys, "argv", ["join_runs", str(project), "--output", str(output)])
     with pytest.raises(SystemExit, match=r"Error: .*no runs"):
         main()
+
+
+def test_the_published_page_is_what_its_runs_give() -> None:
+    """docs/nav2d/paper/tables.md from the runs beside it, to the byte, and tables.csv."""
+    folder = REPOSITORY / "docs/nav2d/paper"
+    frame, text = tables_of(read_saved(folder))
+    assert (folder / "tables.md").read_text() == text
+    written = pd.read_csv(StringIO(frame.to_csv(index=False)))
+    pd.testing.assert_frame_equal(written, pd.read_csv(folder / "tables.csv"))

@@ -60,7 +60,7 @@ def test_shared_data_has_models_of_one_seed_and_no_interval(job: Job) -> None:
     assert rows["reduced"].all()  # the paper's has five
     text = Path(job.outputs["markdown"]).read_text()
     assert "unfactored, ours | 0.10 | 0.10 |" in text
-    assert "1 seeds against 5" in text
+    assert "1 seed against 5" in text
 
 
 def test_a_missing_seed_of_a_model_is_refused_by_name(job: Job) -> None:

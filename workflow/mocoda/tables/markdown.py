@@ -91,7 +91,8 @@ def _headline(table: AgentTable, trained: pd.DataFrame) -> str:
     some = "" if trained["reduced"].all() else " (some cells; see the sizes)"
     # Metrics of a part of the episodes may lack seeds that have no such episode.
     seeds = trained.loc[trained["metric"] == table.main_metric, "seeds"].min()
-    fewer = f", {count(seeds)} seeds against {paper.seeds}" if seeds < paper.seeds else ""
+    word = "seed" if seeds == 1 else "seeds"
+    fewer = f", {count(seeds)} {word} against {paper.seeds}" if seeds < paper.seeds else ""
     return (
         f"**Reduced scale**{some}: {updates} updates of an agent against the paper's "
         f"{paper.updates:,}, data sets of {_largest(trained)} rows against {_rows(paper)}{fewer}."

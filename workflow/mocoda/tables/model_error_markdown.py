@@ -47,11 +47,13 @@ def _headline(main: pd.DataFrame) -> str:
     if not main["reduced"].any():
         return "Updates, real rows and seeds are at least the paper's throughout."
     some = "" if main["reduced"].all() else " (some cells; see the sizes)"
+    seeds = count_range(main["seeds"])
+    word = "seed" if seeds == "1" else "seeds"
     return (
         f"**Reduced scale**{some}: {count_range(main['updates'])} updates of a dynamics model "
         f"against the paper's some {paper.updates:,} (600 epochs, or {EARLIEST_STOP:,} where it "
         f"stops early), {count_range(main['transitions_real'])} real rows against "
-        f"{paper.transitions_real:,}, {count_range(main['seeds'])} seeds against {paper.seeds}."
+        f"{paper.transitions_real:,}, {seeds} {word} against {paper.seeds}."
     )
 
 
