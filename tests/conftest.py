@@ -9,7 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from finished_runs_examples import CELLS
+from nav2d_tables_examples import prepare
 from workflow_examples import OTHERS, PACKAGE, alone, snakemake
+
+from mocoda.jobs import Job
+from mocoda.stages.tables import tables
 
 Run = Callable[[Path], "subprocess.CompletedProcess[str]"]
 Once = Callable[[str, Run], Path]
@@ -56,3 +61,22 @@ def own(finished: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "tiny"
     shutil.copytree(finished, folder, symlinks=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Job]:
+    """A project folder with all runs of two agents, and its table; nobody changes it."""
+    folder = tmp_path_factory.mktemp("project")
+    job = prepare(folder, ["sac", "td3_bc"], CELLS)
+    tables(job)
+    # As Snakemake has it: paths that start from the project's folder.
+    for record in folder.rglob("*provenance.json"):
+        record.write_text(record.read_text().replace(f"{folder}/", ""))
+    return folder, job
+
+
+@pytest.fixture
+def project(finished_project: tuple[Path, Job], tmp_path: Path) -> Path:
+    """A copy of it, as it would lie on another machine."""
+    shutil.copytree(finished_project[0], tmp_path / "project")
+    return tmp_path / "project"

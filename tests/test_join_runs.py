@@ -4,68 +4,26 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from nav2d_tables_examples import EPISODES, SEEDS, TABLE_1, one, prepare
+from finished_runs_examples import CELLS, RESULTS, changed, entry_changed, joined, run_folder
+from nav2d_tables_examples import EPISODES, SEEDS, TABLE_1, one
 from spine_examples import REPOSITORY, shipped_config
 
-from mocoda.agent_runs import RUN
-from mocoda.artifacts import checksum, read_json, write_json
+from mocoda.artifacts import read_json, write_json
 from mocoda.errors import UserError
 from mocoda.jobs import Job
-from mocoda.join_runs import main, read_folder, tables_of
-from mocoda.stages.tables import tables
-from mocoda.tables.finished_runs import (
-    CARDS,
-    CHECKSUMS,
-    FinishedRuns,
-    join,
-    read_finished,
-    read_saved,
-    save,
-)
+from mocoda.join_runs import main, tables_of
+from mocoda.tables.finished_runs import CARDS, read_saved, save
 from mocoda.tables.lineage import settings_hash
 
-CELLS = [("emp", "none"), ("mocoda", "locally_factored")]
-RESULTS = "results/nav2d/paper"
 
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Job]:
-    """A project folder with all runs of two agents, and its table; nobody changes it."""
-    folder = tmp_path_factory.mktemp("project")
-    job = prepare(folder, ["sac", "td3_bc"], CELLS)
-    tables(job)
-    # As Snakemake has it: paths that start from the project's folder.
-    for record in folder.rglob("*provenance.json"):
-        record.write_text(record.read_text().replace(f"{folder}/", ""))
-    return folder, job
-
-
-@pytest.fixture
-def project(finished: tuple[Path, Job], tmp_path: Path) -> Path:
-    """A copy of it, as it would lie on another machine."""
-    shutil.copytree(finished[0], tmp_path / "project")
-    return tmp_path / "project"
-
-
-def run_folder(project: Path, agent: str, cell: tuple[str, str], seed: int) -> Path:
-    names = dict(zip(("distribution", "dynamics"), cell, strict=True))
-    return project / RUN.format(domain="nav2d", scale="paper", agent=agent, seed=seed, **names)
-
-
-def joined(*folders: Path) -> FinishedRuns:
-    return join([(folder, read_folder(folder)) for folder in folders])
-
-
-def test_of_all_runs_it_is_the_stages_table(finished: tuple[Path, Job]) -> None:
-    folder, job = finished
+def test_of_all_runs_it_is_the_stages_table(finished_project: tuple[Path, Job]) -> None:
+    folder, job = finished_project
     frame, text = tables_of(joined(folder / RESULTS))
     written = pd.read_csv(StringIO(frame.to_csv(index=False)))
     expected = pd.read_csv(job.outputs["csv"])
@@ -87,9 +45,9 @@ def test_of_all_runs_it_is_the_stages_table(finished: tuple[Path, Job]) -> None:
 
 @pytest.mark.parametrize(("here", "swapped"), [({0}, False), ({1, 3}, True)])
 def test_seeds_of_two_machines_make_the_table_of_one(
-    finished: tuple[Path, Job], tmp_path: Path, here: set[int], swapped: bool
+    finished_project: tuple[Path, Job], tmp_path: Path, here: set[int], swapped: bool
 ) -> None:
-    folder, _ = finished
+    folder, _ = finished_project
     whole, _ = tables_of(joined(folder / RESULTS))
     kept = []
     for name, seeds in (("here", here), ("there", set(SEEDS) - here)):
@@ -138,20 +96,6 @@ def test_a_cell_without_runs_reads_not_run(project: Path) -> None:
     _, text = tables_of(joined(project / RESULTS))
     line = next(line for line in text.splitlines() if line.startswith("| SAC, ours | 46.0"))
     assert line.endswith("| not run |")
-
-
-def changed(folder: Path, name: str, change: Callable[[Any], Any]) -> None:
-    """Change the JSON of a saved folder as a machine with other runs would have written it."""
-    write_json(folder / name, change(read_json(folder / name)))
-    record = read_json(folder / CHECKSUMS)
-    record["outputs"][name] = checksum(folder / name)
-    write_json(folder / CHECKSUMS, record)
-
-
-def entry_changed(number: int, **values: Any) -> Callable[[Any], Any]:
-    return lambda entries: [
-        {**entry, **values} if at == number else entry for at, entry in enumerate(entries)
-    ]
 
 
 def test_a_run_in_two_folders_counts_once(project: Path) -> None:
@@ -216,97 +160,6 @@ def test_runs_side_by_side_differ_by_which_runs_they_are_alone() -> None:
     others = {**facts, "settings": {**facts["settings"], "runs": [{"seed": 1}, {"seed": 2}]}}
     trained_on = {**facts, "settings": {**facts["settings"], "agent": {"updates": 4}}}
     assert settings_hash(facts) == settings_hash(others) != settings_hash(trained_on)
-
-
-@pytest.mark.parametrize("missing", ["evaluation_provenance.json", "episodes.parquet", "card.json"])
-def test_a_run_that_is_not_evaluated_is_left_out(project: Path, missing: str) -> None:
-    folder = run_folder(project, "sac", CELLS[0], 2)
-    (folder / missing).unlink()
-    part = joined(project / RESULTS)
-    assert part.unfinished == (folder,)
-    assert ("sac", *CELLS[0], 2) not in part.runs.cards
-    assert len(part.runs.cards) == len(SEEDS) * 4 - 1
-
-
-def test_the_evaluation_of_an_earlier_policy_does_not_count(project: Path) -> None:
-    """Trained anew and not yet evaluated: the card is another one than the evaluation's."""
-    folder = run_folder(project, "sac", CELLS[0], 2)
-    write_json(folder / "card.json", {**read_json(folder / "card.json"), "seconds": 99.0})
-    record = read_json(folder / "provenance.json")
-    record["outputs"]["card.json"] = checksum(folder / "card.json")
-    write_json(folder / "provenance.json", record)
-    assert joined(project / RESULTS).unfinished == (folder,)
-
-
-@pytest.mark.parametrize("name", ["episodes.parquet", "card.json", "curve.csv"])
-def test_damaged_files_are_refused(project: Path, name: str) -> None:
-    file = run_folder(project, "sac", CELLS[0], 2) / name
-    file.write_bytes(file.read_bytes() + b"\n")
-    with pytest.raises(UserError, match=rf"{name}.*sha256"):
-        joined(project / RESULTS)
-
-
-def test_errors_of_a_model_that_is_there_no_more_are_left_out(project: Path) -> None:
-    model = project / "data/nav2d/paper/seed_1/dynamics/unfactored"
-    record = read_json(model / "provenance.json")
-    record["outputs"]["dynamics.safetensors"] = "trained anew"
-    write_json(model / "provenance.json", record)
-    (project / "data/nav2d/paper/seed_2/dynamics/unfactored/provenance.json").unlink()
-    part = joined(project / RESULTS)
-    assert [folder.parts[-3] for folder in part.unfinished] == ["seed_1", "seed_2"]
-    frame, _ = tables_of(part)
-    errors = frame[(frame["metric"] == "error norm x100") & (frame["distribution"] == "emp")]
-    assert dict(zip(errors["dynamics"], errors["seeds"], strict=True))["unfactored"] == 3
-
-
-def test_damaged_errors_are_refused(project: Path) -> None:
-    file = project / "data/nav2d/paper/seed_1/model_error/unfactored/errors.csv"
-    file.write_text(file.read_text().replace("0.002", "0.001"))
-    with pytest.raises(UserError, match=r"errors.csv.*sha256"):
-        joined(project / RESULTS)
-
-
-@pytest.mark.parametrize("name", ["episodes.parquet", CARDS, "model_errors.parquet"])
-def test_a_saved_folder_is_whole_or_refused(project: Path, name: str) -> None:
-    save(joined(project / RESULTS), project / "kept")
-    (project / "kept" / name).write_bytes(b"")
-    with pytest.raises(UserError, match=rf"{name}: expected the file that join_runs wrote"):
-        read_saved(project / "kept")
-
-
-def test_the_oracle_of_another_scale_with_the_data_is_taken(project: Path) -> None:
-    data = project / "data/nav2d"
-    shutil.move(data / "paper", data / "demo")
-    part = read_finished(project / RESULTS, "demo")
-    assert part.oracle is not None
-    assert part.model_errors is None
-
-
-@pytest.mark.parametrize("folder", [Path("/"), Path("/tmp"), Path("nowhere")])
-def test_any_folder_without_runs_is_refused(folder: Path) -> None:
-    with pytest.raises(UserError, match="no runs"):
-        read_folder(folder)
-
-
-def test_the_folder_of_a_scale_is_not_written_to(project: Path) -> None:
-    part = joined(project / RESULTS)
-    with pytest.raises(UserError, match="Name another --output"):
-        save(part, project / RESULTS)
-
-
-def test_nothing_stays_of_what_was_written_before(project: Path) -> None:
-    part = joined(project / RESULTS)
-    save(part, project / "kept")
-    save(replace(part, model_errors=None, oracle=None), project / "kept")
-    again = read_saved(project / "kept")
-    assert again.model_errors is None
-    assert again.oracle is None
-
-
-def test_a_backup_beside_a_run_is_no_run(project: Path) -> None:
-    folder = run_folder(project, "sac", CELLS[0], 2)
-    shutil.copytree(folder, folder.with_name("seed_2_old"))
-    assert len(joined(project / RESULTS).runs.cards) == 20
 
 
 def test_without_curves_there_is_no_picture_of_them(
