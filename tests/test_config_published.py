@@ -15,6 +15,18 @@ from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.parents.settings import GmmSettings
 from mocoda.published import EARLIEST_STOP
 
+# Of the agents in both domains (appendix B, and the published code).
+OF_AGENTS: dict[str, object] = {
+    "discount": 0.98,
+    "target_low": -50.0,
+    "target_high": 0.0,
+    "start": "orthogonal",
+    "batch_size": 500,
+    "critic_learning_rate": 1e-3,
+    "polyak_rate": 0.005,
+    "learning_rate_decay_start": 1.0,
+    "policy_average": 0.0,
+}
 # What the paper and its published code report for the hook experiments (sections 4 and 5, and
 # appendix B), typed by hand; (key below the domain's section) -> value.
 PAPER: dict[str, object] = {
@@ -39,18 +51,7 @@ PAPER: dict[str, object] = {
     **{
         f"train_offline_agent.{agent}.{key}": value
         for agent in ("td3_bc", "bcq")
-        for key, value in {
-            "discount": 0.98,
-            "target_low": -50.0,
-            "target_high": 0.0,
-            "hidden_sizes": (512, 512, 512),
-            "start": "orthogonal",
-            "batch_size": 500,
-            "critic_learning_rate": 1e-3,
-            "polyak_rate": 0.005,
-            "learning_rate_decay_start": 1.0,
-            "policy_average": 0.0,
-        }.items()
+        for key, value in {**OF_AGENTS, "hidden_sizes": (512, 512, 512)}.items()
     },
     "train_offline_agent.td3_bc.form": "mocoda",
     "train_offline_agent.td3_bc.actor_learning_rate": 1e-3,
@@ -93,19 +94,7 @@ PAPER_NAV2D: dict[str, object] = {
     **{
         f"train_offline_agent.{agent}.{key}": value
         for agent in ("sac", "bcq", "cql", "td3_bc")
-        for key, value in {
-            "form": "mocoda",
-            "discount": 0.98,
-            "target_low": -50.0,
-            "target_high": 0.0,
-            "hidden_sizes": (512, 512),
-            "start": "orthogonal",
-            "batch_size": 500,
-            "critic_learning_rate": 1e-3,
-            "polyak_rate": 0.005,
-            "learning_rate_decay_start": 1.0,
-            "policy_average": 0.0,
-        }.items()
+        for key, value in {**OF_AGENTS, "form": "mocoda", "hidden_sizes": (512, 512)}.items()
     },
     "train_offline_agent.bcq.behaviour_updates": 1000,
     "train_offline_agent.bcq.behaviour_batch": 2000,

@@ -39,7 +39,8 @@ CACHED_PAIRS = 2048
 # Sets of draws that states pick from, `acting_noise: by_state` (a guess: many more than a rollout
 # has steps).
 NOISES = 4096
-MULTIPLIER = 0x5851F42D4C957F2D  # odd, of 63 bits
+# Odd, of 63 bits: that of Knuth's MMIX generator of random numbers.
+MULTIPLIER = 0x5851F42D4C957F2D
 
 
 @dataclass(frozen=True)
