@@ -250,10 +250,10 @@ SHOWN = {"tables", "figures"}
         ({"tables": {"model_error": {"rows": 77}}}, {*SHOWN, "model_error"}),
         (
             {"tables": {"model_error": {"columns": [{"distribution": "emp"}]}}},
-            {*SHOWN, "model_error"},
+            {*SHOWN, "model_error", "validity"},
         ),
         ({"tables": {"model_error": {"dynamics": ["unfactored"]}}}, SHOWN),
-        ({"tables": {"model_error": None}}, {*SHOWN, "model_error"}),
+        ({"tables": {"model_error": None}}, {*SHOWN, "model_error", "validity"}),
         ({"tables": {"columns": [{"distribution": "emp"}]}}, {*SHOWN, "validity"}),
         ({"tables": {"notes": ["Another sentence."]}}, SHOWN),
         ({"tables": {"agents": ["sac"]}}, SHOWN),

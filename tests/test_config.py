@@ -172,6 +172,28 @@ def test_a_value_out_of_range_is_told_with_key_and_value(
             lambda raw: at(raw, "collect_empirical").update(interrupted=0.6, shoves=0.5),
             "expected interrupted + shoves below 1",
         ),
+        (
+            lambda raw: at(raw, "scales", "smoke", "fit_mask").update(threshold=0.05),
+            "scales.smoke.fit_mask.threshold: no such setting.",
+        ),
+        (
+            lambda raw: at(raw, "scales", "smoke", "fit_mask").update(kind="dense", distance=0.05),
+            "scales.smoke.fit_mask.distance: no such setting.",
+        ),
+        (
+            lambda raw: raw["domains"]["nav2d"].update(fit_mask="dense"),
+            "domains.nav2d.fit_mask.kind: None is no mask.",
+        ),
+        (
+            lambda raw: at(raw, "train_offline_agent").update(
+                side_by_side=True, bcq={"form": "published"}
+            ),
+            "hooksweep2.train_offline_agent.side_by_side: expected false, for bcq with form",
+        ),
+        (
+            lambda raw: at(raw, "train_dynamics").update(factored_hidden=[]),
+            "train_dynamics.factored_hidden: ",
+        ),
         (lambda raw: raw.update(domains={}), "domains: expected a section for each domain"),
         (lambda raw: raw.pop("domains"), "domains: expected a section for each domain"),
         (lambda raw: at(raw).pop("tables"), "tables: expected a value; found none."),
@@ -179,6 +201,19 @@ def test_a_value_out_of_range_is_told_with_key_and_value(
 )
 def test_unknown_names_are_told(change: Callable[[Raw], object], expected: str) -> None:
     assert any(expected in line for line in faults(change))
+
+
+@pytest.mark.parametrize("where", ["domain", "scale", "lender"])
+def test_another_kind_of_mask_leaves_the_first_ones_settings_behind(where: str) -> None:
+    """In the domain's own section even where they are still written: `--config` takes none away."""
+    raw = shipped_config()
+    section = at(raw) if where == "domain" else at(raw, "scales", "demo")
+    section.setdefault("fit_mask", {})["kind"] = "dense"
+    assert at(raw, "fit_mask")["distance"] > 0
+    scale = "target_task" if where == "lender" else "demo"
+    if where == "lender":
+        assert at(raw, "scales", "target_task")["data_scale"] == "demo"
+    assert load(raw).domains["hooksweep2"][scale].fit_mask == {"kind": "dense"}
 
 
 def test_a_number_that_yaml_reads_as_text_is_accepted() -> None:

@@ -199,6 +199,18 @@ def test_no_episode_lies_on_both_sides_of_the_split(
     np.testing.assert_array_equal(training, again[0])
 
 
+def test_rows_of_no_episode_are_split_one_by_one() -> None:
+    """-1: a log of rows on their own, here beside two episodes."""
+    episode = np.array([-1] * 40 + [0] * 5 + [7] * 5, dtype=np.int64)
+    rows = replace(logged_rows(50), episode=episode)
+    training, validation = split_episodes(rows, 0.5, 3)
+    alone = validation[episode[validation] < 0]
+    assert 10 < len(alone) < 30
+    for number in (0, 7):
+        assert np.isin(np.flatnonzero(episode == number), validation).sum() in (0, 5)
+    np.testing.assert_array_equal(np.sort(np.concatenate([training, validation])), np.arange(50))
+
+
 def test_one_episode_cannot_be_split() -> None:
     with pytest.raises(UserError, match="at least two episodes, to hold one out; found 1"):
         split_episodes(logged_rows(8, episode_length=10), 0.1, 0)

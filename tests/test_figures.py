@@ -140,19 +140,28 @@ def test_dynamics_errors_draw_every_seed():
         for data in ("two-box", "held-out")
         for name in ("box_1", "box_2")
     ]
-    frame = pd.DataFrame(rows, columns=["dynamics", "seed", "data", "object", "rmse_mm"])
-    figure = dynamics_errors(frame)
+    frame = pd.DataFrame(rows, columns=["dynamics", "seed", "data", "object", "rmse"])
+    figure = dynamics_errors(frame, of_boxes=True)
     held_out, two_box = figure.axes
-    assert held_out.get_title().startswith("held-out")
+    assert held_out.get_title() == "held-out rows, one box moved"
     assert held_out.get_ylabel() == "one-step position error, RMSE (mm)"
     assert [label.get_text() for label in two_box.get_xticklabels()] == ["box 1", "box 2"]
     values = sorted(value for line in two_box.get_lines() for value in line.get_ydata())
-    wanted = frame.loc[frame["data"] == "two-box", "rmse_mm"].sort_values()
+    wanted = 1000 * frame.loc[frame["data"] == "two-box", "rmse"].sort_values()
     np.testing.assert_allclose(values, wanted)
     means = sorted(part.get_segments()[0][0, 1] for part in two_box.collections)
-    np.testing.assert_allclose(means, [2.2, 2.2, 4.4, 4.4])
+    np.testing.assert_allclose(means, [2200, 2200, 4400, 4400])
     with pytest.raises(UserError, match="positive"):
-        dynamics_errors(frame.assign(rmse_mm=0.0))
+        dynamics_errors(frame.assign(rmse=0.0), of_boxes=True)
+
+
+def test_errors_of_another_domain_are_in_its_own_unit_and_words():
+    rows = [("unfactored", 0, "held-out", "puck", 0.5), ("unfactored", 0, "two-box", "puck", 0.7)]
+    frame = pd.DataFrame(rows, columns=["dynamics", "seed", "data", "object", "rmse"])
+    figure = dynamics_errors(frame, of_boxes=False)
+    assert figure.axes[0].get_ylabel() == "one-step position error, RMSE"
+    assert not any("box" in axes.get_title() for axes in figure.axes)
+    assert [float(axes.get_lines()[0].get_ydata()[0]) for axes in figure.axes] == [0.5, 0.7]
 
 
 def empirical() -> tuple[np.ndarray, np.ndarray]:

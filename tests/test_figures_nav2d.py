@@ -51,7 +51,7 @@ def test_transitions_draw_an_arrow_a_row_and_red_where_the_truth_is_missed() -> 
         {"valid": 340, "invalid": 60},
         {"valid": 400, "invalid": 0},
     ]
-    assert panels[1].get_title().startswith("CoDA\n15.0 % of those drawn invalid")
+    assert panels[1].get_title().startswith("CoDA\n15.0 % of those drawn off")
     valid, invalid = (part for part in panels[1].collections if isinstance(part, Quiver))
     np.testing.assert_allclose(invalid.XY, rows.observation[:60])
     np.testing.assert_allclose(np.c_[valid.U, valid.V], (moved - rows.observation)[60:])
@@ -69,10 +69,10 @@ def test_transitions_in_the_quadrant_are_judged_by_the_coupled_dynamics() -> Non
 def test_the_title_has_the_share_of_the_whole_data_set_and_what_lies_beyond() -> None:
     rows = replace(true_rows(50), invalid_share=0.412)
     (axes, _) = figures.nav2d_transitions({"CoDA": rows}).axes
-    assert axes.get_title() == "CoDA\n41.2 % invalid"
+    assert axes.get_title() == "CoDA\n41.2 % off"
     rows.observation[3] = (1.5, 0.2)
     (axes, _) = figures.nav2d_transitions({"CoDA": rows}).axes
-    assert axes.get_title().endswith("% invalid, 1 beyond the frame")
+    assert axes.get_title().endswith("% off, 1 beyond the frame")
 
 
 # Policies

@@ -31,7 +31,7 @@ def job_of(folder: Path, domain: str, **changes: object) -> Job:
         inputs={"store": str(folder / "real"), "manifest": str(folder / "real.json")},
         outputs={"folder": str(folder / "figures")},
         wildcards={"domain": domain, "scale": "test", "seed": "0", "dynamics": "unfactored"},
-        settings={"seeds": [0], "agents": [], "columns": [{"distribution": "emp"}]},
+        settings={"seeds": [0], "agents": [], "columns": [], "data_sets": []},
         code="",
         threads=1,
         state=folder / "state",
@@ -95,7 +95,12 @@ def saved(tmp_path_factory) -> Job:
     shares = [{**COLUMNS[0], "seed": seed, "share_off": 0.41 - seed / 10} for seed in range(2)]
     pd.DataFrame(shares).to_csv(folder / "validity.csv", index=False)
     inputs |= {**lists, "validity": str(folder / "validity.csv")}
-    settings = {"seeds": [0, 1], "agents": ["td3_bc"], "columns": COLUMNS}
+    settings = {
+        "seeds": [0, 1],
+        "agents": ["td3_bc"],
+        "columns": COLUMNS,
+        "data_sets": COLUMNS,
+    }
     return job_of(folder, "nav2d", inputs=inputs, settings=settings)
 
 

@@ -36,6 +36,54 @@ def test_the_evaluation_of_an_earlier_policy_does_not_count(project: Path) -> No
     assert joined(project / RESULTS).unfinished == (folder,)
 
 
+def with_data(folder: Path, project: Path) -> Path:
+    """A run's training gets data that it was made of: a manifest with its provenance."""
+    data = project / "data/nav2d/paper/seed_2/empirical"
+    data.mkdir(parents=True)
+    (data / "manifest.json").write_text("{}")
+    manifest = "data/nav2d/paper/seed_2/empirical/manifest.json"
+    digest = checksum(data / "manifest.json")
+    made = {"stage": "collect_empirical", "config_hash": "data", "code_version": "c0de"}
+    wildcards = {"domain": "nav2d", "scale": "paper", "seed": "2"}
+    write_json(
+        data / "provenance.json",
+        {**made, "wildcards": wildcards, "inputs": {}, "outputs": {"manifest.json": digest}},
+    )
+    record = read_json(folder / "provenance.json")
+    write_json(folder / "provenance.json", {**record, "inputs": {manifest: digest}})
+    return data
+
+
+def test_a_run_on_data_that_were_made_anew_is_left_out(project: Path) -> None:
+    """What its data are now says nothing of it: it is not trained anew yet."""
+    folder = run_folder(project, "sac", CELLS[0], 2)
+    data = with_data(folder, project)
+    before = joined(project / RESULTS)
+    assert before.unfinished == ()
+    record = read_json(data / "provenance.json")
+    write_json(
+        data / "provenance.json",
+        {**record, "config_hash": "other", "outputs": {"manifest.json": "made anew"}},
+    )
+    assert joined(project / RESULTS).unfinished == (folder,)
+
+
+def test_a_run_whose_data_are_gone_is_refused(project: Path) -> None:
+    """Their settings are a part of what all seeds of a cell must share."""
+    data = with_data(run_folder(project, "sac", CELLS[0], 2), project)
+    shutil.rmtree(data)
+    with pytest.raises(UserError, match=r"manifest.json.*found no such file. Bring it back"):
+        joined(project / RESULTS)
+
+
+def test_episodes_with_a_column_of_nan_are_the_same_run_twice(project: Path) -> None:
+    part = joined(project / RESULTS)
+    episodes = part.runs.episodes.assign(arrival=float("nan"))
+    save(replace(part, runs=replace(part.runs, episodes=episodes)), project / "kept")
+    twice = joined(project / "kept", project / "kept")
+    assert len(twice.runs.cards) == len(part.runs.cards)
+
+
 @pytest.mark.parametrize("name", ["episodes.parquet", "card.json", "curve.csv"])
 def test_damaged_files_are_refused(project: Path, name: str) -> None:
     file = run_folder(project, "sac", CELLS[0], 2) / name

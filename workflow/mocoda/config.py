@@ -114,6 +114,9 @@ def load(raw: Mapping[str, Any]) -> Config:
             faults.append(f"domains.{name}.scales: expected at least one scale; found {scales!r}.")
             continue
         base = {key: value for key, value in section.items() if key != "scales"}
+        # A domain's own section may keep the settings of the kind that another one replaced, as by
+        # `--config`, which cannot take a key away.
+        base = without_other_kinds(base, base)
         base_faults = check_section(f"domains.{name}", name, base)[1]
         domains[name] = {}
         for scale, changes in scales.items():
@@ -126,8 +129,10 @@ def load(raw: Mapping[str, Any]) -> Config:
             if not isinstance(changes or {}, Mapping):
                 faults.append(f"{at}: expected settings by stage; found {changes!r}.")
                 continue
-            borrowed = merged(base, lent_settings(changes or {}, scales))
-            section_at, found = check_section(at, name, merged(borrowed, changes or {}))
+            lent = lent_settings(changes or {}, scales)
+            borrowed = merged(without_other_kinds(base, lent), lent)
+            written = merged(without_other_kinds(borrowed, changes or {}), changes or {})
+            section_at, found = check_section(at, name, written)
             # A fault of the base shows in each scale; it is told once, where it is.
             told = {fault.removeprefix(f"domains.{name}.") for fault in base_faults}
             faults += [fault for fault in found if fault.removeprefix(f"{at}.") not in told]
@@ -169,9 +174,6 @@ def check_section(
     collect = section.get("collect_empirical") or {}
     mask = section.get("fit_mask") or {}
     kind = mask.get("kind", "heuristic") if isinstance(mask, Mapping) else None
-    if isinstance(mask, Mapping):
-        # A scale that changes the kind inherits the other kind's settings: they are dropped.
-        mask = {key: value for key, value in mask.items() if key not in foreign_mask_keys(kind)}
     models: list[tuple[str, Any, Any]] = [("collect_empirical", DOMAINS[domain].settings, collect)]
     if isinstance(kind, str) and kind in MASKS:
         models.append(("fit_mask", MASKS[kind].settings, mask))
@@ -215,6 +217,15 @@ def check_section(
     return (None if faults else config), faults
 
 
+def without_other_kinds(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` without the settings of other masks than the kind that `changes` name, if any."""
+    inherited, mask = base.get("fit_mask"), changes.get("fit_mask")
+    if not (isinstance(inherited, Mapping) and isinstance(mask, Mapping) and "kind" in mask):
+        return dict(base)
+    foreign = foreign_mask_keys(mask["kind"])
+    return {**base, "fit_mask": {k: v for k, v in inherited.items() if k not in foreign}}
+
+
 def foreign_mask_keys(kind: object) -> set[str]:
     """Settings that other kinds of mask have and this one has not."""
     fields = {name: set(variant.settings.model_fields) for name, variant in MASKS.items()}
@@ -228,6 +239,13 @@ def check_task(at: str, domain: Domain, config: DomainConfig) -> list[str]:
         return [
             f"{at}.train_offline_agent.terminal: expected success, for episodes of "
             f"'{domain.name}' end at the goal; found never."
+        ]
+    training = config.train_offline_agent
+    bcq: Any = getattr(training, "bcq", None)
+    if training.side_by_side and "bcq" in config.tables.agents and bcq.form == "published":
+        return [
+            f"{at}.train_offline_agent.side_by_side: expected false, for bcq with form published "
+            "trains one run a job; found true."
         ]
     near = config.train_offline_agent.goals_near
     if near and (domain.goals_near is None or config.train_offline_agent.goals != "batch"):

@@ -66,11 +66,19 @@ class TableSettings(Strict):
         None, description="The table of model errors; null: none. Needs a domain in closed form."
     )
 
+    @property
+    def data_sets(self) -> list[Column]:
+        """Those of the table of agents, then what the table of model errors has beside them."""
+        more = self.model_error.columns if self.model_error is not None else ()
+        return list(dict.fromkeys((*self.columns, *more)))
+
 
 def check_masks(at: str, domain: str, tables: TableSettings, own: Mapping[str, Any]) -> list[str]:
     """Faults in the list of masks to compare; `own` are the settings of fit_mask."""
     faults = []
     where = f"{at}.tables.masks"
+    if not isinstance(own, Mapping):
+        return []  # told where it is
     kinds = [entry.get("kind") for entry in tables.masks]
     for number, (kind, entry) in enumerate(zip(kinds, tables.masks, strict=True)):
         if not isinstance(kind, str) or kind not in MASKS:

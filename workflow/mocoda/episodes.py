@@ -12,11 +12,15 @@ from mocoda.transitions import Transitions
 def split_episodes(
     transitions: Transitions, validation_share: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers for training and validation; an episode lies in one of them entirely.
+    """Row numbers for training and validation; an episode lies in one of them entirely. A row of
+    none (-1) is like an episode of its own.
 
     Raises UserError if there are fewer than two episodes.
     """
-    episodes = np.unique(transitions.episode)
+    of_row = transitions.episode.astype(np.int64)
+    alone = of_row < 0
+    of_row = np.where(alone, of_row.max() + 1 + np.cumsum(alone), of_row)
+    episodes = np.unique(of_row)
     if len(episodes) < 2:
         raise UserError(
             "empirical transitions",
@@ -26,7 +30,7 @@ def split_episodes(
         )
     count = min(max(1, round(validation_share * len(episodes))), len(episodes) - 1)
     held_out = np.random.default_rng(seed).permutation(episodes)[:count]
-    validation = np.isin(transitions.episode, held_out)
+    validation = np.isin(of_row, held_out)
     return np.flatnonzero(~validation), np.flatnonzero(validation)
 
 

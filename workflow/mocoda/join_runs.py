@@ -74,6 +74,7 @@ def agents_table(finished: FinishedRuns) -> pd.DataFrame:
                 finished.scale[1],
                 seeds=own,
                 oracle=finished.oracle if len(parts) == len(seeds) - 1 else None,
+                curves=runs.curves,
             )
         )
         common(cards, "config_hash")
@@ -170,7 +171,7 @@ def main() -> None:
         figures.save(figures.bars(frame), arguments.output / "results.png")
         if not finished.runs.curves.empty:
             figures.save(figures.curves(finished.runs.curves), arguments.output / "curves.png")
-    except (UserError, ConfigError) as error:
+    except (UserError, ConfigError, yaml.YAMLError) as error:
         sys.exit(f"Error: {error}")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from mocoda.config import Config, DomainConfig, load
+from mocoda.config import Config, ConfigError, DomainConfig, load
 from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
 from mocoda.masks import MASKS
@@ -113,7 +113,10 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     arguments = parser.parse_args()
     root = Path(__file__).parents[2]
-    config = load(yaml.safe_load((root / "config.yaml").read_text()))
+    try:
+        config = load(yaml.safe_load((root / "config.yaml").read_text()))
+    except (ConfigError, yaml.YAMLError) as error:
+        sys.exit(f"Error in config.yaml: {error}")
     domain, scale = scale_of(arguments.target, config)
     jobs = planned_jobs(arguments.target, root / "Snakefile")
     seconds = expected_seconds(config.domains[domain][scale], DOMAINS[domain])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import platform
 import resource
+import sys
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from mocoda.artifacts import checksum, read_json
 from mocoda.errors import UserError
@@ -101,8 +104,22 @@ def describe_run(
         "outputs": written,
         "packages": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
-        "device": f"cpu ({platform.machine()})",
+        "device": device_of(settings),
         "threads": threads,
         "seconds": round(time.monotonic() - started, 2),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "peak_memory_mb": round(peak_memory() / 2**20, 1),
     }
+
+
+def device_of(settings: Mapping[str, Any]) -> str:
+    """What a job with these settings computed on."""
+    training = settings.get("training")
+    if isinstance(training, Mapping) and training.get("device") == "cuda":
+        return f"cuda ({torch.cuda.get_device_name()})"
+    return f"cpu ({platform.machine()})"
+
+
+def peak_memory() -> int:
+    """The most bytes that this process had in memory so far."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else 1024 * most  # kilobytes elsewhere

@@ -88,8 +88,9 @@ def stage_settings(config: Config, stage: str, wildcards: Any) -> str:
             found["runs"] = agent_runs.side_by_side_runs(settings)
     elif stage in ("tables", "figures", "validity"):
         tables = settings.tables.model_dump(mode="json", exclude={"ablations"})
+        measured = [column.model_dump() for column in settings.tables.data_sets]
         found = {
-            **(tables if stage != "validity" else {"columns": tables["columns"]}),
+            **({"columns": measured} if stage == "validity" else tables | {"data_sets": measured}),
             "seeds": list(settings.seeds),
             "shared_data": settings.shared_data,
         }
@@ -258,9 +259,9 @@ def generated_files(column: Column) -> dict[str, str]:
 
 
 def generated_columns(config: Config, wildcards: Any) -> list[Column]:
-    """The columns of a table of agents that have generated rows."""
-    columns = section(config, wildcards).tables.columns
-    return [column for column in columns if DISTRIBUTIONS[column.distribution] is not None]
+    """The data sets of a scale's tables that have generated rows."""
+    columns = section(config, wildcards).tables.data_sets
+    return [column for column in columns if DISTRIBUTIONS[column.distribution]]
 
 
 def closed_form(wildcards: Any) -> bool:

@@ -5,8 +5,8 @@
 
 MoCoDA's published code keeps α = 0.2. Haarnoja et al. (2018b) learn α such that the entropy of π
 meets a target of -(action dimension). `form` says which. Nothing here keeps π near the data.
-As in the other agents, and not published: y is clipped in both forms, and networks start as
-`torch.nn.Linear` does (MoCoDA's code: orthogonal, last layer small).
+As in the other agents, and not published: y is clipped in both forms. `start` says how networks
+begin: as `torch.nn.Linear` does, or as in MoCoDA's code (orthogonal, last layer small).
 """
 
 from __future__ import annotations

@@ -62,14 +62,16 @@ class Domain:
 
     # (settings of the domain, seed, threads, log) -> rows of the empirical task
     collect: Callable[[BaseModel, int, int, Callable[[str], None]], Collected]
+    # of `collect_empirical`; `transitions`, the number of rows to collect, must be among them
     settings: type[BaseModel]
     # (number of episodes, threads) -> the target task, for evaluation
     make_task: Callable[[int, int], BatchedTask]
     # (number, generator) -> goals of the target task, float64 [n, goal]
     sample_goals: Callable[[int, np.random.Generator], np.ndarray]
-    # (next_observation, goal) -> reward [n]
+    # (next_observation, goal) -> reward [n]. The agents clip their targets to -50 .. 0, for rewards
+    # from -1 to 0; others need `target_low` and `target_high` in the agents' settings.
     reward: Callable[[Array, Array], Array]
-    # (reward) -> bool [n]: the rows that end an episode
+    # (reward) -> bool [n]: the rows that end an episode; also of tensors
     terminated: Callable[[Array], Array]
     # (reward at the last step) -> bool [n]
     success: Callable[[Array], Array]

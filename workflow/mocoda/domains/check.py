@@ -76,6 +76,9 @@ def check_structure(domain: Domain) -> None:
             "the columns of two positions, as rebalance_max_distance is set",
             f"{len(domain.rebalance_columns)} columns",
         )
+    if "transitions" not in domain.settings.model_fields:
+        found = ", ".join(domain.settings.model_fields) or "none"
+        raise fault(domain, "settings", "a setting `transitions`, the rows to collect", found)
     if domain.horizon < 1:
         raise fault(domain, "horizon", "at least one step", str(domain.horizon))
 
@@ -171,6 +174,12 @@ def check_functions(
     for name, function in (("terminated", domain.terminated), ("success", domain.success)):
         flags = call(domain, f"{name}(reward)", function, reward)
         check_array(domain, f"{name}(reward)", flags, (n,), "b")
+    # Training labels its batches so; success is asked of NumPy's alone.
+    what = "terminated(reward) of tensors"
+    ended = call(domain, what, domain.terminated, scored)
+    if not isinstance(ended, torch.Tensor) or ended.dtype != torch.bool:
+        dtype = f" of {ended.dtype}" if isinstance(ended, torch.Tensor) else ""
+        raise fault(domain, what, "a tensor of torch.bool", f"a {type(ended).__name__}{dtype}")
     what = "invalid_parents(observation, action)"
     reasons = call(domain, what, domain.invalid_parents, before, action)
     check_mapping(domain, what, reasons)

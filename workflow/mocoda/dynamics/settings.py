@@ -14,10 +14,13 @@ class DynamicsSettings(BaseModel):
 
     members: int = Field(5, ge=1, description="Models in the ensemble (paper: 5).")
     hidden: tuple[int, ...] = Field(
-        (512, 512), description="Width of each hidden layer (paper: 2 x 512 for HookSweep2)."
+        (512, 512),
+        min_length=1,
+        description="Width of each hidden layer (paper: 2 x 512 for HookSweep2).",
     )
     factored_hidden: tuple[int, ...] = Field(
         (256, 256),
+        min_length=1,
         description="Width of each hidden layer of a child's own network in the factored models; "
         "there is one network a child, so each is smaller (our choice).",
     )

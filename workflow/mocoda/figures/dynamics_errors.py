@@ -21,29 +21,34 @@ from mocoda.tables.names import DYNAMICS, display
 
 WHERE = "figure of dynamics errors"
 DATA = ("held-out", "two-box")
-TITLES = {
+# Of HookSweep2, whose positions are in metres.
+BOX_TITLES = {
     "held-out": "held-out rows, one box moved",
     "two-box": "two-box rows, never trained on",
 }
+# Of any domain: what the stage report_dynamics measures on.
+TITLES = {"held-out": "held-out rows", "two-box": "the oracle's rows, never trained on"}
 
 
-def dynamics_errors(frame: pd.DataFrame) -> Figure:
-    """One-step prediction error of each object's position, in millimetres, logarithmic.
+def dynamics_errors(frame: pd.DataFrame, *, of_boxes: bool) -> Figure:
+    """One-step prediction error of each object's position, logarithmic.
 
-    frame : dynamics, seed, data ("held-out" or "two-box"), object, rmse_mm. One panel a data
-    set, one group an object; a small mark is a seed, the bar through them the mean over seeds.
-    The held-out panel shows the fit; the two-box panel what augmentation needs, generalisation
-    to combinations of boxes that the training data do not hold.
+    frame : dynamics, seed, data ("held-out" or "two-box"), object, rmse (in the domain's unit). One
+    panel a data set, one group an object; a small mark is a seed, the bar through them the mean
+    over seeds. The held-out panel shows the fit; the other one what augmentation needs,
+    generalisation to combinations of objects that the training data do not hold. of_boxes : the
+    objects are HookSweep2's boxes: errors are drawn in millimetres.
     Raises UserError for errors that are not positive numbers.
     """
-    require(frame, ("dynamics", "seed", "data", "object", "rmse_mm"), WHERE)
-    bad = ~(np.isfinite(frame["rmse_mm"].to_numpy(float)) & (frame["rmse_mm"] > 0))
+    require(frame, ("dynamics", "seed", "data", "object", "rmse"), WHERE)
+    bad = ~(np.isfinite(frame["rmse"].to_numpy(float)) & (frame["rmse"] > 0))
     if bad.any():
         raise UserError(
-            f"{WHERE}, column 'rmse_mm'",
+            f"{WHERE}, column 'rmse'",
             expected="positive numbers",
-            found=str(frame.loc[bad, "rmse_mm"].iloc[0]),
+            found=str(frame.loc[bad, "rmse"].iloc[0]),
         )
+    titles, unit, factor = (BOX_TITLES, " (mm)", 1000) if of_boxes else (TITLES, "", 1)
     known = [name for name in DATA if (frame["data"] == name).any()]
     panels_of = known + sorted(set(frame["data"]) - set(known))
     objects = list(dict.fromkeys(frame["object"]))
@@ -58,7 +63,8 @@ def dynamics_errors(frame: pd.DataFrame) -> Figure:
             colour = DYNAMICS_COLOURS.get(model, BLACK)
             for place, name in enumerate(objects):
                 at = (frame["data"] == data) & (frame["dynamics"] == model)
-                values = frame.loc[at & (frame["object"] == name), "rmse_mm"].to_numpy(float)
+                values = frame.loc[at & (frame["object"] == name), "rmse"].to_numpy(float)
+                values = factor * values
                 if not len(values):
                     continue
                 middle = place + shift
@@ -75,7 +81,7 @@ def dynamics_errors(frame: pd.DataFrame) -> Figure:
                 axes.hlines(
                     values.mean(), middle - 0.4 * step, middle + 0.4 * step, color=colour, lw=2.5
                 )
-        axes.set_title(TITLES.get(data, data), fontsize=11)
+        axes.set_title(titles.get(data, data), fontsize=11)
         axes.set_xticks(range(len(objects)), [name.replace("_", " ") for name in objects])
         axes.set_xlim(-0.5, len(objects) - 0.5)
         axes.set_yscale("log")
@@ -84,6 +90,6 @@ def dynamics_errors(frame: pd.DataFrame) -> Figure:
         axes.yaxis.set_major_formatter(ScalarFormatter())
         axes.yaxis.set_minor_formatter(NullFormatter())
         tidy(axes)
-    panels[0].set_ylabel("one-step position error, RMSE (mm)")
+    panels[0].set_ylabel(f"one-step position error, RMSE{unit}")
     legend_below(figure, panels)
     return figure

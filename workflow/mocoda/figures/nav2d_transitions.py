@@ -104,7 +104,7 @@ def nav2d_transitions(shown: Mapping[str, Arrows]) -> Figure:
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
     figure.colorbar(picture, ax=list(panels), label="length of the step s → s'", pad=0.01)
-    head(figure, f"Logged or generated transitions (red: not what the truth does; {KEY})")
+    head(figure, f"Logged or generated transitions (red: off by more than {TOLERANCE:g}; {KEY})")
     return figure
 
 
@@ -112,6 +112,6 @@ def title(name: str, rows: Arrows, invalid: np.ndarray) -> str:
     """Name, share of invalid rows, and what the frame leaves out."""
     known = rows.invalid_share is not None
     share = rows.invalid_share if rows.invalid_share is not None else float(invalid.mean())
-    text = f"{name}\n{100 * share:.1f} % {'invalid' if known else 'of those drawn invalid'}"
+    text = f"{name}\n{100 * share:.1f} % {'off' if known else 'of those drawn off'}"
     outside = int(beyond(rows.observation, rows.next_observation).sum())
     return f"{text}, {outside} beyond the frame" if outside else text

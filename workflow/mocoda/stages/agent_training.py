@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from mocoda.agents import AGENTS, Agent, Batch
+from mocoda.agents.base import AgentSettings
 from mocoda.artifacts import read_tensors, write_tensors
 from mocoda.batches import BatchSource, Table, load_table
 from mocoda.checkpoints import Checkpoint
 from mocoda.domains import DOMAINS
+from mocoda.domains.base import Domain
 from mocoda.errors import UserError
 from mocoda.jobs import Job
 from mocoda.networks import resolve_precision
@@ -64,6 +66,8 @@ def check_device(device: str) -> None:
             found="cuda, but torch sees no CUDA device",
             remedy="Set it to cpu, or install a CUDA build of torch on a machine with a GPU.",
         )
+    # bf16 products are summed in fp32, as on a CPU; torch allows sums in bf16 on a GPU.
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
 
 
 def train_runs(job: Job, runs: Sequence[Run], side_by_side: bool) -> list[Trained]:
@@ -91,6 +95,7 @@ def train_runs(job: Job, runs: Sequence[Run], side_by_side: bool) -> list[Traine
     for run in runs:
         table = run.table(domain)
         job.log(f"{table.real} real and {table.generated} generated transitions")
+        check_rewards(domain, table, settings, job.log)
         sources.append(
             BatchSource(
                 domain,
@@ -145,6 +150,32 @@ def train_runs(job: Job, runs: Sequence[Run], side_by_side: bool) -> list[Traine
         )
         for number, source in enumerate(sources)
     ]
+
+
+def check_rewards(
+    domain: Domain, table: Table, settings: AgentSettings, log: Callable[[str], None]
+) -> None:
+    """Refuse rewards that the range of the agents' targets cannot hold: with all targets at one end
+    an agent would learn nothing, without a word. Says so where only their sum might not fit."""
+    width = domain.slots.observation_dim
+    reward = domain.reward(table.rows[:, -width:], table.goals)
+    low, high = float(reward.min()), float(reward.max())
+    section = f"domains.{domain.name}.train_offline_agent.<agent>"
+    if low < settings.target_low or high > settings.target_high:
+        raise UserError(
+            f"{section}.target_low and target_high",
+            expected=f"a range that holds all returns of rewards from {low:g} to {high:g}",
+            found=f"targets clipped to {settings.target_low:g} .. {settings.target_high:g}",
+            remedy=f"Set them to {min(low, 0) / (1 - settings.discount):g} and "
+            f"{max(high, 0) / (1 - settings.discount):g}, the discounted sums of endless episodes.",
+        )
+    least, most = (end / (1 - settings.discount) for end in (min(low, 0.0), max(high, 0.0)))
+    # A millionth of room: 1 - discount is rounded.
+    if least < settings.target_low * (1 + 1e-6) or most > settings.target_high:
+        log(
+            f"targets are clipped to {settings.target_low:g} .. {settings.target_high:g}, and the "
+            f"rewards, {low:g} to {high:g}, could sum to {least:g} .. {most:g}"
+        )
 
 
 def blocks_of(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from mocoda.artifacts import write_json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mocoda.artifacts import canonical_json, write_json
 from mocoda.domains import DOMAINS
 from mocoda.domains.check import check_domain
+from mocoda.errors import UserError
 from mocoda.jobs import Job
 from mocoda.stores import write_transitions
 from mocoda.transition_checks import check
@@ -26,7 +32,26 @@ def collect_empirical(job: Job) -> None:
         action_dim=domain.slots.action_dim,
         goal_dim=domain.goal_dim,
     )
-    write_transitions(
-        job.outputs["store"], job.outputs["manifest"], collected.transitions, collected.facts
-    )
-    write_json(job.outputs["card"], collected.facts)
+    facts = plain_facts(collected.facts, domain.name)
+    write_transitions(job.outputs["store"], job.outputs["manifest"], collected.transitions, facts)
+    write_json(job.outputs["card"], facts)
+
+
+def plain_facts(facts: Mapping[str, Any], domain: str) -> dict[str, Any]:
+    """The facts for the data card, NumPy's numbers and arrays as JSON has them.
+
+    Raises UserError naming a fact that JSON cannot hold.
+    """
+    plain = {}
+    for name, value in facts.items():
+        plain[name] = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+        try:
+            canonical_json({name: plain[name]})
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"domain {domain}, collect(...).facts['{name}']",
+                expected="finite numbers, texts, lists or mappings of them",
+                found=f"{value!r:.60} ({error})",
+                remedy="Correct collect in the module of the domain.",
+            ) from error
+    return plain

@@ -43,7 +43,7 @@ DENSITIES = ("emp", "mocoda", "mocoda_u", "mocoda_components")
 
 @dataclass(frozen=True)
 class DataSet:
-    """The rows of one column of the table: `chosen` ones (sorted) of a store that was verified."""
+    """The rows of one column of the tables: `chosen` ones (sorted) of a store that was verified."""
 
     distribution: str
     dynamics: str
@@ -75,7 +75,7 @@ def draw_figures(job: Job) -> None:
             "seed": Path(file).parent.parent.parent.name.removeprefix("seed_"),
             "data": data,
             "object": name,
-            "rmse_mm": 1000 * entry["position"],
+            "rmse": entry["position"],
         }
         for file in job.inputs.get("dynamics_errors", [])
         for data, report in read_json(file).items()
@@ -83,7 +83,8 @@ def draw_figures(job: Job) -> None:
         if "position" in entry
     ]
     if errors:
-        figure = figures.dynamics_errors(pd.DataFrame(errors))
+        of_boxes = job.wildcards["domain"] == "hooksweep2"
+        figure = figures.dynamics_errors(pd.DataFrame(errors), of_boxes=of_boxes)
         figures.save(figure, folder / "dynamics_errors.png")
 
 
@@ -96,7 +97,7 @@ def data_sets(job: Job) -> list[DataSet]:
     logged = job.inputs["store"]
     rows = int(verify(job.inputs["manifest"], logged)["rows"])
     found = [DataSet("emp", "none", logged, np.arange(rows))]
-    columns = [c for c in job.settings["columns"] if c["distribution"] != "emp"]
+    columns = [c for c in job.settings["data_sets"] if c["distribution"] != "emp"]
     files = [
         job.inputs.get(name, [])
         for name in ("augmented_stores", "augmented_manifests", "selections")

@@ -35,6 +35,7 @@ def agents_of(job: Job, runs: Runs, cards: dict[RunKey, dict[str, Any]]) -> pd.D
         ],
         seeds=job.settings["seeds"],
         oracle=read_json(job.inputs["oracle_card"]) if "oracle_card" in job.inputs else None,
+        curves=runs.curves,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from mocoda.published import TABLE_2_SIZES, TABLE_3_SIZES, Sizes
 SUCCESS = "success rate"
 STEPS = "steps to goal"
 RETURN = "return"
+LAST_SNAPSHOTS = "last snapshots"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,15 @@ class Metric:
     def is_rate(self) -> bool:
         return self.column == "success"
 
+    def bounds(self, horizon: int | None) -> tuple[float, float]:
+        """The least and the largest mean that is possible, in `unit`, of episodes that have at most
+        `horizon` steps (None: any number)."""
+        if self.is_rate:
+            return 0.0, 100.0
+        if self.column == "steps" and horizon is not None:
+            return 1.0, float(horizon)
+        return -math.inf, math.inf
+
 
 METRICS: dict[str, Metric] = {
     SUCCESS: Metric("%", "success", "Success rate, % of episodes", "success rate (%)"),
@@ -50,6 +61,19 @@ METRICS: dict[str, Metric] = {
     ),
     STEPS: Metric("steps", "steps", "Steps to goal (lower is better)", "steps to goal"),
     RETURN: Metric("reward", "return", "Return, sum of rewards over an episode", "return"),
+    # Of the snapshots' evaluations, not of the final episodes.
+    f"{SUCCESS}, {LAST_SNAPSHOTS}": Metric(
+        "%",
+        "success",
+        "Success rate, mean of the snapshots in the last fifth of the training, %",
+        "success rate (%)",
+    ),
+    f"{STEPS}, {LAST_SNAPSHOTS}": Metric(
+        "steps",
+        "steps",
+        "Steps to goal, mean of the snapshots in the last fifth of the training",
+        "steps to goal",
+    ),
 }
 
 
@@ -122,3 +146,8 @@ OTHER = AgentTable("agents", SUCCESS, (SUCCESS, RETURN), None)
 def agent_table(domain: str) -> AgentTable:
     """The table of agents of a domain; one without published figures for an unknown domain."""
     return AGENT_TABLES.get(domain, OTHER)
+
+
+def last_snapshots_of(table: AgentTable) -> str:
+    """Name of the table's main metric over the last snapshots (`mocoda.tables.last_snapshots`)."""
+    return f"{table.main_metric}, {LAST_SNAPSHOTS}"

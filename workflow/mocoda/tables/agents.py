@@ -24,6 +24,7 @@ from mocoda.tables.checks import (
     several,
 )
 from mocoda.tables.columns import NONE, long_form
+from mocoda.tables.last_snapshots import last_snapshots
 
 
 def table_of_agents(
@@ -34,6 +35,7 @@ def table_of_agents(
     cells: Iterable[tuple[str, str, str]] | None = None,
     seeds: Iterable[int] | None = None,
     oracle: Mapping[str, Any] | None = None,
+    curves: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The long form of a domain's table of agents: a row per agent, data set, dynamics and metric.
 
@@ -47,6 +49,8 @@ def table_of_agents(
     cells, seeds : what the table must hold, as (agent, distribution, dynamics) and training
         seeds; by default what occurs in `episodes`, each cell with every seed that occurs.
     oracle : episodes, successes and mean_steps of the scripted oracle; its row is the last.
+    curves : one row a snapshot (see `Runs.curves`); with them a cell has one more metric, the main
+        one over its last snapshots, where it has two or more.
 
     Returns columns `COLUMNS`. `mean` is the mean of the seed means, `std` their sample standard
     deviation; `ci_low`, `ci_high` see `mocoda.statistics`, steps clipped to what is possible.
@@ -69,7 +73,8 @@ def table_of_agents(
     for cell in wanted_cells:
         keys = [RunKey(*cell, seed) for seed in wanted_seeds]
         parts = [runs[key] for key in keys]
-        rows += _cell_rows(table, cell, parts, {key: cards[key] for key in keys})
+        last = None if curves is None else last_snapshots(table, curves, keys)
+        rows += _cell_rows(table, cell, parts, {key: cards[key] for key in keys}, last)
     if oracle is not None:
         rows.append(_oracle_row(table, oracle))
     domain = str(episodes["domain"].iloc[0])
@@ -81,6 +86,7 @@ def _cell_rows(
     cell: tuple[str, str, str],
     parts: list[pd.DataFrame],
     cards: Mapping[RunKey, Mapping[str, Any]],
+    last: Mapping[str, Any] | None,
 ) -> list[dict[str, Any]]:
     sizes = {name: int(common(cards, name)) for name in ("updates", "transitions_real")}
     # A rebalancing that draws row by row gives each seed its own count: the least is told.
@@ -97,7 +103,10 @@ def _cell_rows(
         "code_version": several(cards, "code_version"),
         "agent_variant": f"{common(cards, 'agent_variant')}; {common(cards, 'precision')}",
     }
-    return [{**facts, **_numbers(table, cell, name, parts)} for name in table.metrics]
+    rows = [{**facts, **_numbers(table, cell, name, parts)} for name in table.metrics]
+    if last is not None:
+        rows.insert(1, {**facts, **last, **_printed(table, cell, table.main_metric)})
+    return rows
 
 
 def _numbers(
@@ -105,12 +114,10 @@ def _numbers(
 ) -> dict[str, Any]:
     metric = METRICS[name]
     summary = _summary(metric, parts)
-    low, high = summary.interval.low, summary.interval.high
-    if metric.column == "steps" and table.horizon is not None:
-        # A mean beyond the horizon is not possible. Both intervals that the wider was chosen of
-        # have one centre (seeds have equally many episodes), so it stays the wider one.
-        low, high = max(low, 1.0), min(high, float(table.horizon))
-    printed = published_figure(table.table, *cell, name)
+    # Both intervals that the wider was chosen of have one centre (seeds have equally many
+    # episodes), so clipped to what is possible it stays the wider one.
+    least, most = metric.bounds(table.horizon)
+    low, high = max(summary.interval.low, least), min(summary.interval.high, most)
     return {
         "metric": name,
         "unit": metric.unit,
@@ -121,6 +128,13 @@ def _numbers(
         "interval": summary.interval.method,
         "seeds": summary.seeds,
         "episodes": summary.episodes,
+        **_printed(table, cell, name),
+    }
+
+
+def _printed(table: AgentTable, cell: tuple[str, str, str], metric: str) -> dict[str, Any]:
+    printed = published_figure(table.table, *cell, metric)
+    return {
         "paper_mean": printed.mean if printed else np.nan,
         "paper_std": printed.std if printed else np.nan,
         "paper_seeds": printed.seeds if printed else None,

@@ -17,7 +17,7 @@ from mocoda.artifacts import atomic_path, checksum, read_json, write_json
 from mocoda.errors import UserError
 from mocoda.provenance import checksums_of, outputs_in, verify_inputs
 from mocoda.tables.checks import CARD_FIELDS, KEYS, RunKey, run_key
-from mocoda.tables.lineage import model_facts, with_provenance
+from mocoda.tables.lineage import OutdatedError, chain_hashes, model_facts, with_provenance
 from mocoda.tables.model_error_files import read_model_errors
 from mocoda.tables.runs import Runs, read_runs, read_table
 
@@ -67,7 +67,7 @@ def read_finished(results: Path, data_scale: str | None = None) -> FinishedRuns:
         for folder in sorted(results.glob(name.format_map(defaultdict(lambda: "*"))))
         if folder.name.removeprefix("seed_").isdigit()
     ]
-    read = {folder: _read_run(folder, root) for folder in folders}
+    read = {folder: _read_run(folder, results) for folder in folders}
     parts = [runs for runs in read.values() if runs is not None]
     if not parts:
         raise UserError(
@@ -82,20 +82,12 @@ def read_finished(results: Path, data_scale: str | None = None) -> FinishedRuns:
     current = [file for file in measured if is_measured(file, root)]
     unfinished += [file.parent for file in measured if file not in current]
     oracle = data / (data_scale or scale) / "oracle/card.json"
-    found = FinishedRuns(
+    return FinishedRuns(
         _joined([(results, runs) for runs in parts]),
         _model_errors(current, root) if current else None,
         read_json(oracle) if oracle.is_file() else None,
         tuple(unfinished),
     )
-    if found.scale != (domain, scale):
-        raise UserError(
-            results,
-            expected=f"the folder that its runs were made in, results/{'/'.join(found.scale)}",
-            found=f"{domain}/{scale}",
-            remedy="Run join_runs in the project folder, and carry what it writes.",
-        )
-    return found
 
 
 def is_finished(folder: Path) -> bool:
@@ -109,21 +101,27 @@ def is_finished(folder: Path) -> bool:
 
 
 def is_measured(errors: Path, root: Path) -> bool:
-    """Whether the errors in a file are those of the model that is there now."""
+    """Whether the errors in a file are those of the model that is there now, and of its data."""
     record = errors.with_name(TRAINED)
     if not record.is_file():
         return False
     inputs = {root / path: digest for path, digest in read_json(record)["inputs"].items()}
     models = {path: digest for path, digest in inputs.items() if path.suffix == ".safetensors"}
-    return all(
+    if not all(
         path.with_name(TRAINED).is_file()
         and outputs_in(path.with_name(TRAINED)).get(path.name) == digest
         for path, digest in models.items()
-    )
+    ):
+        return False
+    try:
+        chain_hashes(errors, root)
+    except OutdatedError:
+        return False
+    return True
 
 
-def _read_run(folder: Path, root: Path) -> Runs | None:
-    """A run, if it is finished: also where a workflow replaces it while it is being read."""
+def _read_run(folder: Path, results: Path) -> Runs | None:
+    """A run below `results`, if it is finished: also where a workflow replaces it meanwhile."""
     try:
         if not is_finished(folder):
             return None
@@ -132,13 +130,28 @@ def _read_run(folder: Path, root: Path) -> Runs | None:
         runs = read_runs([folder / EPISODES])
         verify_inputs(checksums_of(files))  # nothing was replaced in between
         ((key, card),) = runs.cards.items()
-        whole = with_provenance(card, folder, root)
+        _check_place(runs.episodes, results)
+        whole = with_provenance(card, folder, results.parent.parent.parent)
+    except OutdatedError:
+        return None  # trained on data that were made anew since
     except (OSError, UserError):
         if is_finished(folder):
             raise
         return None
     fields = {name: whole[name] for name in CARD_FIELDS if name in whole}
     return Runs(runs.episodes, {key: fields}, runs.curves)
+
+
+def _check_place(episodes: pd.DataFrame, results: Path) -> None:
+    """Refuse runs that were carried away from the project folder: what they come from is there."""
+    domain, scale = episodes[["domain", "scale"]].iloc[0]
+    if (results.parent.name, results.name) != (domain, scale):
+        raise UserError(
+            results,
+            expected=f"the folder that its runs were made in, results/{domain}/{scale}",
+            found=f"{results.parent.name}/{results.name}",
+            remedy="Run join_runs in the project folder, and carry what it writes.",
+        )
 
 
 def _model_errors(files: Sequence[Path], root: Path) -> pd.DataFrame:
@@ -242,7 +255,7 @@ def join(parts: Sequence[tuple[Path, FinishedRuns]]) -> FinishedRuns:
 
 
 def _joined(parts: Sequence[tuple[Path, Runs]]) -> Runs:
-    taken: dict[RunKey, tuple[Path, tuple[Any, ...]]] = {}
+    taken: dict[RunKey, tuple[Path, dict[str, Any], pd.DataFrame]] = {}
     cards: dict[RunKey, dict[str, Any]] = {}
     episodes, curves = [], []
     for folder, runs in parts:
@@ -250,16 +263,15 @@ def _joined(parts: Sequence[tuple[Path, Runs]]) -> Runs:
         for values, rows in runs.episodes.groupby(list(KEYS)):
             key = run_key(values)
             # Seconds are how it was run, not what it is.
-            what = (
-                {k: v for k, v in runs.cards.get(key, {}).items() if k != "seconds"},
-                rows.sort_values("episode_seed").to_dict("list"),
-            )
+            card = {k: v for k, v in runs.cards.get(key, {}).items() if k != "seconds"}
+            rows = rows.sort_values("episode_seed", ignore_index=True)
             if key not in taken:
-                taken[key] = folder, what
+                taken[key] = folder, card, rows
                 episodes.append(rows)
                 curves.append(of_curves.get(values, runs.curves.head(0)))
                 cards |= {key: runs.cards[key]} if key in runs.cards else {}
-            elif taken[key][1] != what:
+            # A column may hold NaN, which equals itself here.
+            elif taken[key][1] != card or not taken[key][2].equals(rows):
                 raise UserError(
                     f"{folder}, run {key}",
                     expected=f"the same run as in {taken[key][0]}",

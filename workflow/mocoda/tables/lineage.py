@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from mocoda.artifacts import read_json, short_hash
+from mocoda.artifacts import checksum, read_json, short_hash
+from mocoda.errors import UserError
+from mocoda.provenance import outputs_in
 
 HERE = Path()  # paths in provenance files are relative to the project's folder
 
@@ -22,6 +24,8 @@ def lineage(
     nothing is trained on it. Domain, scale and seed are no part of a job's name, so that the seeds
     of a cell, which are made alike, have the same hashes. root : the project's folder, which the
     paths in the provenance start from.
+
+    Raises UserError for a source that is gone, `OutdatedError` for one that was made anew since.
     """
     for record in sorted(file.parent.glob("*provenance.json")):
         facts = read_json(record)
@@ -34,9 +38,41 @@ def lineage(
         job = "/".join([stage, *variants])
         if file.name in facts["outputs"] and stage != "collect_oracle" and job not in found:
             found[job] = (settings_hash(facts), facts["code_version"])
-            for source in facts["inputs"]:
+            for source, digest in facts["inputs"].items():
+                check_source(file, root / source, digest)
                 lineage(root / source, found, root)
     return found
+
+
+class OutdatedError(UserError):
+    """A file was made of another version of a source than the one that is there now."""
+
+
+def check_source(file: Path, source: Path, digest: str) -> None:
+    """Refuse a source that is gone, or that was made anew since `file` was made of it: what it is
+    now says nothing of `file`."""
+    written = {
+        name: of_file
+        for record in sorted(source.parent.glob("*provenance.json"))
+        for name, of_file in outputs_in(record).items()
+    }
+    # No stage made it: it is taken as it is.
+    if source.name not in written and source.is_file():
+        written[source.name] = checksum(source)
+    if source.name not in written:
+        raise UserError(
+            source,
+            expected=f"what {file} was made of, whose settings the table needs",
+            found="no such file",
+            remedy="Bring it back, or join the folder that join_runs wrote while it was there.",
+        )
+    if written[source.name] != digest:
+        raise OutdatedError(
+            source,
+            expected=f"what {file} was made of (sha256 {digest[:12]}…)",
+            found=f"another one, made since (sha256 {written[source.name][:12]}…)",
+            remedy=f"Run the workflow for {file} again.",
+        )
 
 
 def settings_hash(facts: dict[str, Any]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
-from mocoda.published import Sizes
-from mocoda.tables.agent_tables import METRICS, AgentTable, agent_table
+from mocoda.published import Published, Sizes, published_figure
+from mocoda.tables.agent_tables import METRICS, AgentTable, agent_table, last_snapshots_of
 from mocoda.tables.columns import NONE
 from mocoda.tables.model_error_markdown import model_section
 from mocoda.tables.names import agent_order, column_order, column_title, display
@@ -75,9 +76,11 @@ def _agent_section(title: str, table: AgentTable, part: pd.DataFrame, notes: Ite
     for metric in trained["metric"].drop_duplicates():
         rows = trained[trained["metric"] == metric]
         caption = METRICS[metric].caption if metric in METRICS else metric
-        blocks.append(f"**{caption}**\n\n{_pivot(rows)}")
+        blocks.append(f"**{caption}**\n\n{_pivot(table, str(metric), rows)}")
     blocks.append(_sizes(main))
-    blocks.append("\n".join(f"- {note}" for note in _notes(table, main, oracles, notes)))
+    with_last = bool((trained["metric"] == last_snapshots_of(table)).any())
+    lines = _notes(table, main, oracles, notes, with_last=with_last)
+    blocks.append("\n".join(f"- {line}" for line in lines))
     return "\n\n".join(blocks)
 
 
@@ -111,14 +114,20 @@ def _rows(paper: Sizes) -> str:
     return f"{paper.transitions_real:,} real + {paper.transitions_generated:,} generated"
 
 
-def _pivot(rows: pd.DataFrame) -> str:
+def _pivot(table: AgentTable, metric: str, rows: pd.DataFrame) -> str:
     keys = sorted(set(zip(rows["distribution"], rows["dynamics"], strict=True)), key=column_order)
     columns: dict[Hashable, str] = {key: column_title(*key) for key in keys}
     agents = {agent: display(agent) for agent in in_order(rows["agent"], agent_order)}
     cells: dict[tuple[str, Hashable], pd.Series] = {
         (row["agent"], (row["distribution"], row["dynamics"])): row for _, row in rows.iterrows()
     }
-    return pivot(agents, columns, cells)
+    of_paper = table.main_metric if metric == last_snapshots_of(table) else metric
+
+    def printed(agent: str, data: Any) -> Published | None:
+        distribution, dynamics = data
+        return published_figure(table.table, agent, distribution, dynamics, of_paper)
+
+    return pivot(agents, columns, cells, printed=printed)
 
 
 def _sizes(main: pd.DataFrame) -> str:
@@ -152,7 +161,12 @@ def _sizes(main: pd.DataFrame) -> str:
 
 
 def _notes(
-    table: AgentTable, main: pd.DataFrame, oracles: pd.DataFrame, notes: Iterable[str]
+    table: AgentTable,
+    main: pd.DataFrame,
+    oracles: pd.DataFrame,
+    notes: Iterable[str],
+    *,
+    with_last: bool,
 ) -> list[str]:
     printed = main["paper_seeds"].dropna()
     lines = [
@@ -170,6 +184,15 @@ def _notes(
         lines.append(
             f"Paper: mean ± standard deviation over {count_range(printed)} seeds, as printed, at "
             f"its own scale: {table.sizes.updates:,} updates, {_rows(table.sizes)} rows.{spreads}"
+        )
+    if with_last:
+        lines.append(
+            "Last snapshots: the policies saved in the last fifth of the updates, the final one "
+            "included, on other episodes than those of the final policy's figures; in brackets "
+            "95 % "
+            "Student t over the seeds' means. So the paper measured: the mean of the last five "
+            "evaluations that were logged, of 10 episodes each. The two figures differ where a "
+            "policy comes and goes in the course of the training."
         )
     unit = METRICS[table.main_metric].unit
     for _, row in oracles.iterrows():

@@ -98,9 +98,9 @@ def _notes(main: pd.DataFrame) -> list[str]:
         "interval over seeds, from 0 on; one seed has none.",
         "Columns: where the states and actions come from that the models are asked about; EMP is "
         "rows of held-out episodes. Errors are against the true dynamics, in the domain's unit.",
-        "Real rows are those logged, held-out episodes included; updates are the fewest of the "
-        "seeds, since each may stop early. Time is that of training and measuring the model for "
-        "all columns, summed over seeds.",
+        "Real rows are those logged, held-out episodes included; updates are the fewest of a "
+        "model's seeds; of all its validations the best one's parameters are kept. Time is that of "
+        "training and measuring the model for all columns, summed over seeds.",
     ]
     printed = main["paper_seeds"].dropna()
     if len(printed):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import pandas as pd
 
+from mocoda.published import Published
+
 NOT_RUN = "not run"
 
 
@@ -20,20 +22,27 @@ def pivot(
     columns: Mapping[Hashable, str],
     cells: Mapping[tuple[str, Hashable], pd.Series],
     style: str = ".1f",
+    printed: Callable[[str, Hashable], Published | None] | None = None,
 ) -> str:
     """Two lines a row, ours and the paper's; the second only where the paper printed one.
 
     rows, columns : id -> title, in order. cells : (row, column) -> row of the long form; absent
-    ones read "not run". style : format of ours and of the paper's.
+    ones read "not run". style : format of ours and of the paper's. printed : (row, column) -> the
+    paper's figure of a cell that was not run.
     """
     lines = []
     for row, title in rows.items():
         found = [cells.get((row, column)) for column in columns]
         mine = [NOT_RUN if cell is None else ours(cell, style) for cell in found]
-        printed = ["" if cell is None else paper(cell, style) for cell in found]
+        theirs = [
+            _spread(printed(row, column) if printed else None, style)
+            if cell is None
+            else paper(cell, style)
+            for cell, column in zip(found, columns, strict=True)
+        ]
         lines.append([f"{title}, ours", *mine])
-        if any(printed):
-            lines.append([f"{title}, paper", *printed])
+        if any(theirs):
+            lines.append([f"{title}, paper", *theirs])
     return markdown_table(["", *columns.values()], lines)
 
 
@@ -51,6 +60,10 @@ def paper(row: pd.Series, style: str = ".1f") -> str:
     if pd.isna(row["paper_mean"]):
         return ""
     return f"{row['paper_mean']:{style}} ± {row['paper_std']:{style}}"
+
+
+def _spread(figure: Published | None, style: str) -> str:
+    return "" if figure is None else f"{figure.mean:{style}} ± {figure.std:{style}}"
 
 
 def count(number: object) -> str:
