@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from mocoda.augmentation import AUGMENTATION, Generated, Ingredients
 from mocoda.augmentation.target_task import TargetTaskSettings, cut_where_held
 from mocoda.domains import DOMAINS
 from mocoda.domains.nav2d import task
+from mocoda.domains.nav2d.collection import Nav2DCollectionSettings, collect
 from mocoda.masks.ground_truth import mask_of
 from mocoda.parents.gmm import fit
 from mocoda.parents.settings import GmmSettings
@@ -101,17 +103,38 @@ def test_both_boxes_are_swept_on_hooksweep2() -> None:
 
 
 def test_true_children_are_the_dynamics_of_mocodas_parents() -> None:
-    rng = np.random.default_rng(0)
-    rows = np.concatenate([rng.uniform(0.2, 0.8, (500, 2)), rng.uniform(-0.9, 0.9, (500, 2))], 1)
-    parents = fit(rows, ((0, 2), (1, 3)), GmmSettings(components=2, density_quantile=None), rng)
-    ingredients = Ingredients(NAV2D, mask=mask_of(NAV2D), parents=parents)
-    variant = AUGMENTATION["mocoda_truth"]
-    made = variant.generate(variant.settings(), ingredients, 4000, ("test", 3))
+    made = of_true_children(NAV2D.parent_sets)
     truth = task.true_dynamics(made.observation, made.action)
     assert made.next_observation.tobytes() == truth.tobytes()
-    assert made.counts["accepted"] >= 4000
-    # Parents as MoCoDA joins them: x and y no longer follow each other.
-    assert abs(np.corrcoef(made.observation.T)[0, 1]) < 0.05
+    assert made.counts["accepted"] >= 20_000
+
+
+def logged() -> np.ndarray:
+    """Observations and actions of 8,000 rows of 2D Navigation as it is logged."""
+    settings = Nav2DCollectionSettings(transitions=8000)
+    rows = collect(settings, 0, 1, lambda text: None).transitions
+    return np.concatenate([rows.observation, rows.action], axis=1)
+
+
+def of_true_children(parent_sets: Sequence[tuple[str, ...]]) -> Generated:
+    columns = [NAV2D.slots.columns_of(names) for names in parent_sets]
+    settings = GmmSettings(components=16, density_quantile=None)
+    parents = fit(logged(), columns, settings, np.random.default_rng(0))
+    ingredients = Ingredients(NAV2D, mask=mask_of(NAV2D), parents=parents)
+    variant = AUGMENTATION["mocoda_truth"]
+    return variant.generate(variant.settings(), ingredients, 20_000, ("test", 3))
+
+
+def test_x_and_y_follow_each_other_in_the_logged_rows_and_not_in_mocodas_parents() -> None:
+    """What MoCoDA is for. One joint mixture, which factors nothing, keeps what was logged."""
+
+    def correlation(observation: np.ndarray) -> float:
+        return float(np.corrcoef(observation[:, :2].T)[0, 1])
+
+    assert correlation(logged()) > 0.2
+    assert abs(correlation(of_true_children(NAV2D.parent_sets).observation)) < 0.03
+    joint = of_true_children([tuple(NAV2D.slots.root_names)])
+    assert correlation(joint.observation) > 0.2
 
 
 def test_domains_without_oracle_or_truth_are_refused() -> None:

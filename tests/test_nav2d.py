@@ -21,6 +21,7 @@ from mocoda.domains.nav2d.controller import GreedyController
 from mocoda.errors import UserError
 from mocoda.masks import MASKS
 from mocoda.masks.ground_truth import GroundTruthMaskSettings
+from mocoda.tables.agent_tables import agent_table
 
 STARTS = 4000
 
@@ -146,9 +147,11 @@ def test_the_true_mask_is_the_sparsity_of_the_dynamics() -> None:
 # The reference
 
 
-@pytest.mark.parametrize(("speed", "steps"), [(1.0, 18.98), (0.95, 19.94)])
-def test_greedy_takes_the_measured_steps(speed: float, steps: float) -> None:
-    assert steps_to_goal(GreedyController(speed)) == pytest.approx(steps, abs=0.1)
+@pytest.mark.parametrize(("speed", "steps"), [(1.0, 19.03), (0.95, 20.02)])
+def test_greedy_takes_the_steps_that_the_tables_note_says(speed: float, steps: float) -> None:
+    """To the centre of the goal box; the standard error of so many starts is 0.04."""
+    assert steps_to_goal(GreedyController(speed)) == pytest.approx(steps, abs=0.05)
+    assert f"{steps:.2f}" in agent_table("nav2d").remarks[1]
 
 
 def test_greedy_at_the_near_corner_is_faster_and_the_oracle_runs_at_full_speed() -> None:
@@ -235,6 +238,16 @@ def test_film_shows_episodes_until_they_reach_the_goal(tmp_path: Path) -> None:
             film.seek(film.n_frames - 1)
             last = np.array(film.convert("RGB"))
         assert (first != last).any() == (policy is None)
+
+
+def test_an_observation_that_a_caller_edits_moves_nothing() -> None:
+    one, other = (gymnasium.make("mocoda/Nav2D-v0").unwrapped for _ in range(2))
+    edited, _ = one.reset(seed=5)
+    kept, _ = other.reset(seed=5)
+    for _ in range(3):
+        np.testing.assert_array_equal(edited, kept)
+        edited += 0.3
+        edited, kept = (env.step(np.array([0.5, 0.2]))[0] for env in (one, other))
 
 
 def test_gymnasium_accepts_the_environment_and_it_agrees_with_the_task() -> None:

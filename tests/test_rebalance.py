@@ -170,6 +170,26 @@ def test_uniform_flattens_and_knows_no_task() -> None:
     assert len(published.indices) == pytest.approx(expected, abs=4 * np.sqrt(expected))
 
 
+def test_the_scores_of_mocoda_u_are_sklearns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 / max(p, floor) with p of the last rows alone, on (x, y) as in 2D Navigation."""
+    rows = lopsided(4000, 30)[:, :2]
+    taken = {}
+
+    def draw(score: np.ndarray, factor: float, target: int, rng: object) -> np.ndarray:
+        taken.update(score=score, factor=factor)
+        return np.arange(target)
+
+    monkeypatch.setattr(uniform, "draw_exactly", draw)
+    settings = UniformSettings(support=1000, density_floor=0.2)
+    uniform.select(in_parts(rows), 900, np.random.default_rng(0), settings)
+    peer = SklearnDensity(bandwidth=0.05, rtol=1e-10).fit(rows[-1000:].astype(np.float64))
+    density = np.exp(peer.score_samples(rows.astype(np.float64)))
+    assert 20 < (density < 0.2).sum() < 3000  # the floor is felt, and not everywhere
+    expected = 1.0 / np.maximum(density, 0.2)
+    np.testing.assert_allclose(taken["score"], expected, rtol=1e-3)
+    assert np.minimum(taken["factor"] * expected, 1.0).sum() == pytest.approx(900, rel=1e-3)
+
+
 def test_density_comes_from_the_last_rows_and_is_floored() -> None:
     rows = np.concatenate([np.zeros((50, 2)), np.ones((50, 2))])
     score = inverse_density(
