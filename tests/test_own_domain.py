@@ -16,6 +16,7 @@ from mocoda.domains.base import Domain
 from mocoda.domains.check import check_domain
 from mocoda.domains.nav2d import NAV2D
 from mocoda.errors import UserError
+from mocoda.stages import agent_training
 from mocoda.stages.agent_training import check_rewards
 from mocoda.stages.collect_empirical import plain_facts
 
@@ -53,9 +54,12 @@ def paid(*rewards: float) -> tuple[Domain, Table]:
     return domain, Table(torch.zeros(len(rewards), 6), goals, len(rewards))
 
 
-@pytest.mark.parametrize("rewards", [(0.0, 1.0), (-51.0, 0.0)])
-def test_rewards_that_no_target_can_hold_are_refused(rewards: tuple[float, ...]) -> None:
-    """With rewards of 0 and 1 and targets clipped to 0, Q is 0 everywhere."""
+@pytest.mark.parametrize("rewards", [(0.0, 1.0), (1.0, 0.0, 0.0), (-51.0, 0.0)])
+def test_rewards_that_no_target_can_hold_are_refused(
+    rewards: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With rewards of 0 and 1 and targets clipped to 0, Q is 0 everywhere; in any part of the rows."""
+    monkeypatch.setattr(agent_training, "REWARD_ROWS", 1)
     with pytest.raises(UserError, match="target_low and target_high: expected a range that holds"):
         check_rewards(*paid(*rewards), TD3BCSettings(), print)
 

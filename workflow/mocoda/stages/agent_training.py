@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,6 +26,8 @@ from mocoda.stages.training_settings import TrainingSettings
 from mocoda.training import Progress, train
 
 BLOCK_UPDATES = 50
+# Rows whose rewards are computed at a time: little memory beside that of the rows.
+REWARD_ROWS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -158,8 +161,11 @@ def check_rewards(
     """Refuse rewards that the range of the agents' targets cannot hold: with all targets at one end
     an agent would learn nothing, without a word. Says so where only their sum might not fit."""
     width = domain.slots.observation_dim
-    reward = domain.reward(table.rows[:, -width:], table.goals)
-    low, high = float(reward.min()), float(reward.max())
+    low, high = math.inf, -math.inf
+    parts = zip(table.rows.split(REWARD_ROWS), table.goals.split(REWARD_ROWS), strict=True)
+    for rows, goals in parts:
+        reward = domain.reward(rows[:, -width:], goals)
+        low, high = min(low, float(reward.min())), max(high, float(reward.max()))
     section = f"domains.{domain.name}.train_offline_agent.<agent>"
     if low < settings.target_low or high > settings.target_high:
         raise UserError(
