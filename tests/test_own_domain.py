@@ -58,7 +58,7 @@ def paid(*rewards: float) -> tuple[Domain, Table]:
 def test_rewards_that_no_target_can_hold_are_refused(
     rewards: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With rewards of 0 and 1 and targets clipped to 0, Q is 0 everywhere. All rows are looked at."""
+    """With rewards of 0 and 1 and targets clipped to 0, Q is 0 everywhere. All rows count."""
     monkeypatch.setattr(agent_training, "REWARD_ROWS", 1)
     with pytest.raises(UserError, match="target_low and target_high: expected a range that holds"):
         check_rewards(*paid(*rewards), TD3BCSettings(), print)
