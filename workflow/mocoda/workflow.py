@@ -294,8 +294,7 @@ def model_error_table(config: Config, wildcards: Any) -> ModelErrorSettings:
 def table_dynamics(config: Config, wildcards: Any) -> list[str]:
     """The dynamics models of the tables."""
     tables = section(config, wildcards).tables
-    names = {column.dynamics for column in tables.columns} - {"none"}
+    names = {column.dynamics for column in tables.data_sets} - {"none"}
     if tables.model_error is not None:
         names |= set(tables.model_error.dynamics)
-        names |= {column.dynamics for column in tables.model_error.columns} - {"none"}
     return sorted(names)
