@@ -55,6 +55,14 @@ def test_seeds_that_are_alike_have_no_interval_of_their_last_snapshots() -> None
     assert row["interval"] == "none: all seeds alike"
 
 
+def test_nothing_is_said_of_a_paper_where_none_printed_a_table() -> None:
+    frame, cards = made_up("mine", agents=["sac"], cells=[("emp", "none")])
+    curves = curves_of(list(cards), {seed: [30.0, 20.0 + seed] for seed in SEEDS})
+    text = tables_markdown(table_of_agents(frame, cards, "paper", curves=curves))
+    assert "Last snapshots: " in text
+    assert "So the paper measured" not in text
+
+
 @pytest.mark.parametrize("kept", [0, 1])
 def test_no_last_snapshots_of_fewer_than_two(kept: int) -> None:
     frame, cards = made_up(agents=["sac"], cells=[("emp", "none")])

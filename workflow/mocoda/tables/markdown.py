@@ -186,13 +186,15 @@ def _notes(
             f"its own scale: {table.sizes.updates:,} updates, {_rows(table.sizes)} rows.{spreads}"
         )
     if with_last:
+        as_paper = (
+            " So the paper measured: the mean of the last five evaluations that were logged, of 10 "
+            "episodes each."
+        )
         lines.append(
             "Last snapshots: the policies saved in the last fifth of the updates, the final one "
             "included, on other episodes than those of the final policy's figures; in brackets "
-            "95 % "
-            "Student t over the seeds' means. So the paper measured: the mean of the last five "
-            "evaluations that were logged, of 10 episodes each. The two figures differ where a "
-            "policy comes and goes in the course of the training."
+            f"95 % Student t over the seeds' means.{as_paper if len(printed) else ''} The two "
+            "figures differ where a policy comes and goes in the course of the training."
         )
     unit = METRICS[table.main_metric].unit
     for _, row in oracles.iterrows():
