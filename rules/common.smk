@@ -55,6 +55,20 @@ def agent_data(wildcards):
     return stores_of(wildcards, *run)
 
 
+def run_gpus(wildcards):
+    """GPUs that a run asks for: none where a job of several runs trains it."""
+    run = (wildcards.distribution, wildcards.dynamics, int(wildcards.seed))
+    if agent_runs.takes_part(paths.section(CONFIG, wildcards), *run):
+        return 0
+    return side_by_side_gpus(wildcards)
+
+
+def side_by_side_gpus(wildcards):
+    """GPUs that a job which trains agents asks for."""
+    device = paths.section(CONFIG, wildcards).train_offline_agent.device
+    return 1 if device == "cuda" else 0
+
+
 def side_by_side_data(wildcards):
     """Lists of the stores of all runs of an agent, one entry a run (or a generated data set)."""
     found = {}

@@ -14,6 +14,7 @@ rule train_offline_agent:
     resources:
         mem_mb=6000,
         runtime=1440,
+        gpu=run_gpus,
     params:
         settings=settings_of("train_offline_agent"),
         code=code_of("train_offline_agent"),
@@ -38,6 +39,7 @@ rule train_side_by_side:
     resources:
         mem_mb=24000,
         runtime=1440,
+        gpu=side_by_side_gpus,
     params:
         settings=settings_of("train_side_by_side"),
         code=code_of("train_side_by_side"),

@@ -10,7 +10,7 @@ from agent_examples import ACTIONS, INPUTS, random_batch, train
 from pydantic import ValidationError
 
 from mocoda.agents import AGENTS, Agent
-from mocoda.agents.base import decayed_share
+from mocoda.learning_rate import decayed_share
 
 BEHAVIOUR = {"bcq": {"behaviour_updates": 8, "behaviour_batch": 40}}
 

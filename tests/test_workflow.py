@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -128,6 +129,28 @@ def test_one_more_seed_and_one_more_agent_leave_what_is_there(own: Path) -> None
     }
     del expected["collect_oracle"]  # all seeds share it
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "side_by_side", "asked"),
+    [
+        ("cpu", False, {"train_offline_agent": {"0"}}),
+        ("cuda", False, {"train_offline_agent": {"1"}}),
+        # Each run then only takes its own files out of the other job's.
+        ("cuda", True, {"train_offline_agent": {"0"}, "train_side_by_side": {"1"}}),
+    ],
+)
+def test_the_jobs_that_train_on_a_gpu_ask_for_one_and_no_others(
+    own: Path, device: str, side_by_side: bool, asked: dict[str, set[str]]
+) -> None:
+    training = {"device": device, "side_by_side": side_by_side}
+    run = snakemake(own, "--dry-run", "--forceall", changes={"train_offline_agent": training})
+    assert run.returncode == 0, run.stdout + run.stderr
+    found: dict[str, set[str]] = {}
+    listed = r"^(?:local)?rule (\w+):$(?:\n .*)*?\n    resources: .*\bgpu=(\d+)"
+    for rule, gpus in re.findall(listed, run.stdout + run.stderr, re.M):
+        found.setdefault(rule, set()).add(gpus)
+    assert found == asked
 
 
 def test_runs_side_by_side_are_those_of_a_job_each(own: Path) -> None:

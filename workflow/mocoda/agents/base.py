@@ -171,14 +171,6 @@ def describe_learning(settings: AgentSettings, learning_rate: float) -> str:
     return ", ".join(words)
 
 
-def decayed_share(update: int, total_updates: int, decay_start: float) -> float:
-    """The share of the learning rate at an update: 1, then linearly to 0 at `total_updates`."""
-    start = decay_start * total_updates
-    if update <= start:
-        return 1.0
-    return max(0.0, (total_updates - update) / (total_updates - start))
-
-
 def mean_squared_error(found: Tensor, expected: Tensor, dims: int = 1) -> Tensor:
     """Mean of (found - expected)² over the last `dims` dimensions."""
     return (found - expected).square().mean(dim=tuple(range(-dims, 0)))

@@ -23,7 +23,6 @@ from mocoda.agents.base import (
     Batch,
     Policy,
     bellman_target,
-    decayed_share,
     mean_squared_error,
     with_prefix,
     without_prefix,
@@ -31,6 +30,7 @@ from mocoda.agents.base import (
 from mocoda.agents.bcq_settings import BCQSettings
 from mocoda.agents.mixture_density import MixtureDensity
 from mocoda.agents.noise import Noise, Seeds, runs_of, starts
+from mocoda.learning_rate import decayed_share
 from mocoda.networks import StackedMlp
 from mocoda.optimiser import Adam
 from mocoda.seeding import torch_generator

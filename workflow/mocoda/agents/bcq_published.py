@@ -20,10 +20,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from mocoda.agents.base import Batch, bellman_target, decayed_share, with_prefix, without_prefix
+from mocoda.agents.base import Batch, bellman_target, with_prefix, without_prefix
 from mocoda.agents.bcq_settings import BCQSettings
 from mocoda.agents.noise import Seeds, starts
 from mocoda.errors import UserError
+from mocoda.learning_rate import decayed_share
 from mocoda.networks import StackedMlp
 from mocoda.optimiser import Adam
 from mocoda.seeding import torch_generator

@@ -24,7 +24,6 @@ from mocoda.agents.base import (
     AgentSettings,
     Batch,
     bellman_target,
-    decayed_share,
     describe_learning,
     mean_squared_error,
     with_prefix,
@@ -32,6 +31,7 @@ from mocoda.agents.base import (
 )
 from mocoda.agents.noise import Noise, Seeds, runs_of, starts
 from mocoda.agents.temperature import Temperature
+from mocoda.learning_rate import decayed_share
 from mocoda.networks import StackedMlp
 from mocoda.optimiser import Adam
 

@@ -19,13 +19,13 @@ from mocoda.agents.base import (
     AgentSettings,
     Batch,
     bellman_target,
-    decayed_share,
     describe_learning,
     mean_squared_error,
     with_prefix,
     without_prefix,
 )
 from mocoda.agents.noise import Noise, Seeds, runs_of, starts
+from mocoda.learning_rate import decayed_share
 from mocoda.networks import StackedMlp
 from mocoda.optimiser import Adam
 

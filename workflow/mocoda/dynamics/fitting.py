@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mocoda.dynamics.ensemble import CHUNK, GaussianEnsemble
+from mocoda.learning_rate import decayed_share
 from mocoda.optimiser import Adam
 from mocoda.seeding import torch_generator
 from mocoda.transitions import Transitions
@@ -79,10 +80,9 @@ class DynamicsLearner:
 
     def rate(self) -> float:
         """Adam's rate at this update: constant, then linear to zero."""
-        start = self.settings.learning_rate_decay_start
-        done = self.updates / self.settings.updates
-        left = 1.0 if done <= start else (1.0 - done) / (1.0 - start)
-        return self.settings.learning_rate * left
+        settings = self.settings
+        share = decayed_share(self.updates, settings.updates, settings.learning_rate_decay_start)
+        return settings.learning_rate * share
 
     def update(self, batch: Rows) -> DynamicsLosses:
         likelihood, squared_error = self.model.accumulate(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mocoda.learning_rate import decayed_share
 from mocoda.masks.learned_settings import LearnedMaskSettings
 from mocoda.masks.sandy_network import MaskLosses, SandyNetwork
 from mocoda.seeding import torch_generator
@@ -51,10 +52,9 @@ class MaskLearner:
 
     def rate(self) -> float:
         """Adam's rate at this update: constant, then linear to zero."""
-        start = self.settings.learning_rate_decay_start
-        done = self.updates / self.settings.updates
-        left = 1.0 if done <= start else (1.0 - done) / (1.0 - start)
-        return self.settings.learning_rate * left
+        settings = self.settings
+        share = decayed_share(self.updates, settings.updates, settings.learning_rate_decay_start)
+        return settings.learning_rate * share
 
     def update(self, batch: Batch) -> MaskLosses:
         """One step down the loss."""
