@@ -1,4 +1,4 @@
-"""What the README shows can be typed: its commands, its code, its links and pictures."""
+"""What README and pages show can be typed: commands, code, links and pictures."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import pytest
 from spine_examples import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "docs" / "masks.md"]
+PAGES += sorted(REPOSITORY.glob("docs/*/README.md"))
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.S)
 LINES = [
     line.split("#")[0].strip()
@@ -23,6 +25,13 @@ LINES = [
     if line.strip() and not line.startswith("#")
 ]
 SNAKEMAKE = [line for line in LINES if line.startswith("snakemake ") and "--profile" not in line]
+# In the running text of the pages, where a line may end within a command.
+OF_PAGES = {
+    " ".join(command.split())
+    for page in PAGES
+    for command in re.findall(r"`(snakemake\s[^`]*)`", page.read_text())
+}
+SNAKEMAKE += sorted(OF_PAGES - set(SNAKEMAKE) - {"snakemake --unlock"})
 MAKE = [line for line in LINES if line.startswith("make ")]
 MODULES = [line for line in LINES if line.startswith("python -m mocoda.")]
 
@@ -73,8 +82,23 @@ def test_the_code_runs(block: str) -> None:
     subprocess.run([sys.executable, "-c", block], check=True)
 
 
-def test_links_and_pictures_are_there() -> None:
-    links = re.findall(r"\]\(([^)#]+)\)", README)
+def anchors(page: Path) -> set[str]:
+    """The names by which a page's headings can be linked to."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_links_and_pictures_are_there(page: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", page.read_text()) if "://" not in link]
     assert links
-    missing = [link for link in links if "://" not in link and not (REPOSITORY / link).exists()]
-    assert not missing
+    for link in links:
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_can_be_found_from_the_readme() -> None:
+    linked = {(REPOSITORY / link).resolve() for link in re.findall(r"\]\(([^)#]+)\)", README)}
+    assert linked >= {page.resolve() for page in PAGES[1:]}
