@@ -1,7 +1,8 @@
 """What a run would do: jobs by stage and the time to expect. `python -m mocoda.plan TARGET`.
 
-The times are guesses from rates measured on two cores of a server processor that multiplies in
-bf16 (AMX); on one that does not the training stages take some two and a half times as long.
+The times are guesses from rates measured on two hyperthreads of a Xeon that multiplies in bf16
+(AMX); two cores of an AMD EPYC took two thirds of them. Training on a GPU was never measured: it
+is reckoned as on a CPU.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import torch
 import yaml
 
+from mocoda.agent_runs import side_by_side_runs
 from mocoda.config import Config, ConfigError, DomainConfig, load
 from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
 from mocoda.masks import MASKS
+from mocoda.matrix_products import resolve_precision
 
 # Per second on one core (our measurements); without a simulator the first two hardly count.
 COLLECTED_ROWS = 2100
@@ -31,6 +35,8 @@ REBALANCED_ROWS = 100_000
 AGENT_UPDATE, AGENT_ROW_WEIGHT = 0.008, 33e-12
 DYNAMICS_UPDATE, DYNAMICS_ROW_WEIGHT = 0.005, 100e-12
 MASK_UPDATE, VALIDATION_LOSS_UPDATE = 0.012, 0.001
+# What training takes where a processor multiplies in fp32 alone.
+FP32 = 2.5
 JOB_START = 4.0  # seconds: Python, torch, MuJoCo
 
 
@@ -48,6 +54,7 @@ def expected_seconds(settings: DomainConfig, domain: Domain) -> dict[str, float]
     dynamics_update = DYNAMICS_UPDATE + DYNAMICS_ROW_WEIGHT * (
         dynamics.members * dynamics.batch_size * children * weights(dynamics.factored_hidden) / 2
     )
+    slower = 1.0 if resolve_precision("auto", "cpu") == torch.bfloat16 else FP32
     agents = [getattr(settings.train_offline_agent, name) for name in settings.tables.agents]
     agent_update = AGENT_UPDATE + AGENT_ROW_WEIGHT * (
         sum(a.batch_size * weights(a.hidden_sizes) for a in agents) / max(len(agents), 1)
@@ -57,6 +64,7 @@ def expected_seconds(settings: DomainConfig, domain: Domain) -> dict[str, float]
     training = settings.train_offline_agent
     evaluation = settings.evaluate
     episodes = evaluation.episodes + evaluation.curve_episodes * training.snapshots
+    one_agent = training.updates * agent_update * slower
     loss = settings.tables.validation_loss
     # Rows of the target task are simulated, and none is proposed in vain.
     of_task = sum(column.distribution == "target_task" for column in settings.tables.columns)
@@ -70,10 +78,12 @@ def expected_seconds(settings: DomainConfig, domain: Domain) -> dict[str, float]
         "collect_empirical": simulated * real / COLLECTED_ROWS,
         "collect_oracle": settings.collect_oracle.episodes * horizon / SIMULATED_STEPS,
         "fit_gmm_parents": 20.0 * min(1.0, real / 200_000),
-        "train_dynamics": dynamics.updates * dynamics_update,
+        "train_dynamics": dynamics.updates * dynamics_update * slower,
         "sample_augmented": sampled,
         "rebalance": proposed / REBALANCED_ROWS,
-        "train_offline_agent": training.updates * agent_update,
+        # A run takes its own files out of the other job's, if there is one.
+        "train_offline_agent": 0.0 if training.side_by_side else one_agent,
+        "train_side_by_side": one_agent * len(side_by_side_runs(settings)),
         "evaluate": episodes * horizon / SIMULATED_STEPS,
     }
 
