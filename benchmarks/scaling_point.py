@@ -28,6 +28,7 @@ from mocoda.dynamics.fitting import DynamicsLearner, Rows
 from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.factors import Slot, Slots
 from mocoda.jobs import Job
+from mocoda.logged import behaviour_policy
 from mocoda.masks.sandy_transformer import SandyTransformer, SandyTransformerSettings
 from mocoda.parents.settings import GmmSettings
 from mocoda.rebalance.uniform import UniformSettings
@@ -70,7 +71,7 @@ def job(folder: Path, stage: str, settings: dict[str, Any], **paths: str) -> Job
 def logged(folder: Path, rows: int, name: str) -> None:
     """A store of logged rows."""
     settings = NAV2D.settings.model_validate({"transitions": rows})
-    found = NAV2D.collect(settings, 0, 1, lambda text: None).transitions
+    found = behaviour_policy(NAV2D)(settings, 0, 1, lambda text: None).transitions
     write_transitions(folder / name, folder / f"{name}.json", found, {})
 
 

@@ -1,4 +1,6 @@
 rule collect_empirical:
+    input:
+        unpack(logged_file),
     output:
         store=directory(f"{DATA}/empirical/store"),
         manifest=f"{DATA}/empirical/manifest.json",

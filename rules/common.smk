@@ -21,6 +21,12 @@ def code_of(stage):
     return lambda wildcards: paths.stage_code(CONFIG, stage, wildcards)
 
 
+def logged_file(wildcards):
+    """The user's file of logged transitions, where the settings name one."""
+    found = paths.section(CONFIG, wildcards).collect_empirical.get("file")
+    return {"logged": found} if found else {}
+
+
 def chain_mask(wildcards):
     """The mask that the later stages of a seed use."""
     return paths.chain_mask(CONFIG, wildcards)

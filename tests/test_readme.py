@@ -78,8 +78,8 @@ def test_the_module_takes_the_options(line: str) -> None:
 
 
 @pytest.mark.parametrize("block", [block for language, block in BLOCKS if language == "python"])
-def test_the_code_runs(block: str) -> None:
-    subprocess.run([sys.executable, "-c", block], check=True)
+def test_the_code_runs(block: str, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", block], check=True, cwd=tmp_path)
 
 
 def anchors(page: Path) -> set[str]:

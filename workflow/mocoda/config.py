@@ -23,6 +23,7 @@ from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
 from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.errors import suggestion
+from mocoda.logged import collection
 from mocoda.masks import MASKS
 from mocoda.parents.settings import GmmSettings
 from mocoda.rebalance import REBALANCE
@@ -174,7 +175,8 @@ def check_section(
     collect = section.get("collect_empirical") or {}
     mask = section.get("fit_mask") or {}
     kind = mask.get("kind", "heuristic") if isinstance(mask, Mapping) else None
-    models: list[tuple[str, Any, Any]] = [("collect_empirical", DOMAINS[domain].settings, collect)]
+    model, collect = collection(DOMAINS[domain], collect)
+    models: list[tuple[str, Any, Any]] = [("collect_empirical", model, collect)]
     if isinstance(kind, str) and kind in MASKS:
         models.append(("fit_mask", MASKS[kind].settings, mask))
         reason = MASKS[kind].refuses(DOMAINS[domain])

@@ -60,6 +60,7 @@ def expected_seconds(settings: DomainConfig, domain: Domain) -> dict[str, float]
         sum(a.batch_size * weights(a.hidden_sizes) for a in agents) / max(len(agents), 1)
     )
     real = settings.collect_empirical["transitions"]
+    logged = "file" in settings.collect_empirical
     proposed = settings.sample_augmented.proposed_rows(real)
     training = settings.train_offline_agent
     evaluation = settings.evaluate
@@ -75,7 +76,7 @@ def expected_seconds(settings: DomainConfig, domain: Domain) -> dict[str, float]
     return {
         "fit_mask": learned_updates(settings) * MASK_UPDATE,
         "validation_loss": (4 * loss.updates if loss else 0) * VALIDATION_LOSS_UPDATE,
-        "collect_empirical": simulated * real / COLLECTED_ROWS,
+        "collect_empirical": 0.0 if logged else simulated * real / COLLECTED_ROWS,
         "collect_oracle": settings.collect_oracle.episodes * horizon / SIMULATED_STEPS,
         "fit_gmm_parents": 20.0 * min(1.0, real / 200_000),
         "train_dynamics": dynamics.updates * dynamics_update * slower,

@@ -39,6 +39,9 @@ class Collected:
     facts: dict[str, Any]
 
 
+Collect = Callable[[BaseModel, int, int, Callable[[str], None]], Collected]
+
+
 @dataclass(frozen=True)
 class Domain:
     """Everything the stages need to know about one task family."""
@@ -60,8 +63,9 @@ class Domain:
     # Columns of the goal that an agent reads, appended to the observation.
     agent_goal_columns: tuple[int, ...]
 
-    # (settings of the domain, seed, threads, log) -> rows of the empirical task
-    collect: Callable[[BaseModel, int, int, Callable[[str], None]], Collected]
+    # (settings of the domain, seed, threads, log) -> rows of the empirical task; None where they
+    # always come from a file of the user's (`mocoda.logged`)
+    collect: Collect | None
     # of `collect_empirical`; `transitions`, the number of rows to collect, must be among them
     settings: type[BaseModel]
     # (number of episodes, threads) -> the target task, for evaluation

@@ -1,4 +1,4 @@
-"""Stage 1: log transitions of the empirical task with a scripted, noisy behaviour policy."""
+"""Stage 1: transitions of the empirical task, by a scripted, noisy behaviour policy or the user."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mocoda.domains import DOMAINS
 from mocoda.domains.check import check_domain
 from mocoda.errors import UserError
 from mocoda.jobs import Job
+from mocoda.logged import LoggedSettings, behaviour_policy, collect_logged, collection
 from mocoda.stores import write_transitions
 from mocoda.transition_checks import check
 
@@ -19,12 +20,16 @@ from mocoda.transition_checks import check
 def collect_empirical(job: Job) -> None:
     """Write the store of transitions, its manifest and the data card.
 
-    Raises UserError if the domain returns rows that are not valid transitions.
+    Raises UserError for rows that are not valid transitions, of the domain or of the user's file.
     """
     domain = DOMAINS[job.wildcards["domain"]]
-    settings = domain.settings.model_validate(job.settings)
+    model, written = collection(domain, job.settings)
+    settings = model.model_validate(written)
     check_domain(domain)
-    collected = domain.collect(settings, job.seed, job.threads, job.log)
+    if isinstance(settings, LoggedSettings):
+        collected = collect_logged(settings, domain, job.seed, job.log)
+    else:
+        collected = behaviour_policy(domain)(settings, job.seed, job.threads, job.log)
     check(
         collected.transitions,
         f"transitions collected for {domain.name}",

@@ -13,6 +13,7 @@ from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
 from mocoda.errors import UserError
 from mocoda.jobs import Job
+from mocoda.logged import LoggedSettings, behaviour_policy, collection
 from mocoda.masks.base import Mask, ScoredMask
 from mocoda.masks.quality import auc, between_slots, precision_recall, roc
 from mocoda.masks.stored import load_mask
@@ -50,12 +51,13 @@ def report_mask(job: Job) -> None:
     """
     domain = DOMAINS[job.wildcards["domain"]]
     mask = load_mask(job.inputs["card"], job.inputs["mask"], domain)
-    settings = domain.settings.model_validate(
-        {**job.settings["collect_empirical"], "transitions": ROWS}
-    )
+    # By the behaviour policy, also where the logged rows are of a file.
+    model, written = collection(domain, job.settings["collect_empirical"])
+    own = {} if model is LoggedSettings else written
+    settings = domain.settings.model_validate({**own, "transitions": ROWS})
     # The same fresh rows for every mask of a seed.
     seed = seed_for(domain.name, "report_mask", job.seed)
-    rows = domain.collect(settings, seed, job.threads, job.log).transitions
+    rows = behaviour_policy(domain)(settings, seed, job.threads, job.log).transitions
     truth = true_graphs(domain, rows.observation, rows.action)
     graphs = mask(rows.observation, rows.action)
     scores = scores_of(mask, rows.observation, rows.action)

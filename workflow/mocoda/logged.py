@@ -1,0 +1,239 @@
+"""Transitions that the user logged, in place of those of a scripted behaviour policy.
+
+One file, Parquet or NumPy's .npz, a row a transition. Wanted are observations, actions and next
+observations in the domain's columns; goals, and which rows make an episode, if they are known. The
+names are ours, or the plural ones of D4RL and Minari. Rewards are the domain's own: agents learn
+from those, so that rewards in the file are only compared with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from mocoda.domains.base import Collect, Collected, Domain
+from mocoda.errors import UserError
+from mocoda.logged_files import NAMES, NEEDED, read_columns_of, take
+from mocoda.seeding import numpy_generator
+from mocoda.transition_checks import check
+from mocoda.transitions import Provenance, Transitions
+
+# Rewards that differ by more are told (float32 files of float64 rewards differ by less).
+SAME_REWARD = 1e-5
+
+
+class LoggedSettings(BaseModel):
+    """What `collect_empirical` takes where the rows come from a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str = Field(min_length=1, description="Parquet or .npz file of logged transitions.")
+    transitions: int = Field(
+        ge=2, description="Rows to take: whole episodes of it, drawn by the seed, if it has more."
+    )
+
+
+def collection(domain: Domain, written: Any) -> tuple[type[BaseModel], Any]:
+    """The settings model of a section `collect_empirical`, and what is written there for it.
+
+    With a `file` the behaviour policy's own settings are not used, and left out. What is no mapping
+    is left to the model to refuse.
+    """
+    own_files = "file" in domain.settings.model_fields and domain.collect is not None
+    if own_files or not isinstance(written, Mapping):
+        return domain.settings, written
+    file = written.get("file")
+    own = set(domain.settings.model_fields) - set(LoggedSettings.model_fields)
+    if file is not None or domain.collect is None:
+        return LoggedSettings, {key: value for key, value in written.items() if key not in own}
+    return domain.settings, {key: value for key, value in written.items() if key != "file"}
+
+
+def behaviour_policy(domain: Domain) -> Collect:
+    """The domain's scripted behaviour policy; raises UserError where it has none."""
+    if domain.collect is None:
+        raise UserError(
+            f"domain {domain.name}",
+            expected="a scripted behaviour policy (`collect`)",
+            found="none",
+            remedy="Name a file of logged transitions in collect_empirical.file.",
+        )
+    return domain.collect
+
+
+def collect_logged(
+    settings: LoggedSettings, domain: Domain, seed: int, log: Callable[[str], None]
+) -> Collected:
+    """`settings.transitions` rows of the user's file as transitions of the domain.
+
+    Goals that the file lacks are the target task's, one an episode, drawn by the seed. Rewards and
+    `terminated` are the domain's, for these goals. Without a column `episode` a new one begins
+    after a truncated row and wherever a row does not start where the one before it ended.
+
+    Raises UserError for a file that cannot be read or has no such rows (`check`), naming column
+    and row of the file, and for fewer rows than are asked for.
+    """
+    path = Path(settings.file)
+    columns = read_columns_of(path)
+    unused = set(columns) - {name for names in NAMES.values() for name in names}
+    found = {ours: take(path, columns, ours) for ours in NAMES}
+    rows = transitions_of(path, domain, found, seed)
+    check(
+        rows,
+        str(path),
+        observation_dim=domain.slots.observation_dim,
+        action_dim=domain.slots.action_dim,
+        goal_dim=domain.goal_dim,
+    )
+    facts: dict[str, Any] = {
+        "file": str(path),
+        "rows_in_the_file": len(rows),
+        "columns_not_used": sorted(unused),
+        "goals": "the target task's" if found["goal"] is None else "the file's",
+    }
+    if found["reward"] is not None:
+        facts |= compare_rewards(path, rows, found["reward"], log)
+    taken = draw_episodes(path, rows, settings.transitions, seed)
+    facts |= {
+        "rows": len(taken),
+        "episodes": len(np.unique(taken.episode[taken.episode >= 0])),
+        "share_of_rows_terminated": float(taken.terminated.mean()),
+    }
+    log(f"{path}: {len(taken)} of {len(rows)} rows, {facts['episodes']} episodes")
+    if found["episode"] is None and facts["episodes"] == len(taken) > 1:
+        log(f"{path}: no row starts where the one before it ended, so each is its own episode")
+    return Collected(transitions=taken, facts=facts)
+
+
+def transitions_of(
+    path: Path, domain: Domain, found: Mapping[str, np.ndarray | None], seed: int
+) -> Transitions:
+    """All rows of a file, with what it lacks: see `collect_logged`. Not checked yet."""
+    check_shapes(path, domain, found)
+    observation, action, next_observation = (single(found[name]) for name in NEEDED)
+    n = len(observation)
+    truncated = found["truncated"]
+    cut = np.zeros(n, bool) if truncated is None else truncated.reshape(n) != 0
+    episode = (
+        episodes_of(observation, next_observation, cut)
+        if found["episode"] is None
+        else whole(path, "episode", found["episode"])
+    )
+    first = np.append(True, episode[1:] != episode[:-1])
+    counted = np.arange(n) - np.maximum.accumulate(np.where(first, np.arange(n), 0))
+    step = counted if found["step"] is None else whole(path, "step", found["step"])
+    if found["goal"] is None:
+        generator = numpy_generator(domain.name, "goals_of_logged_rows", seed)
+        goals = domain.sample_goals(int(first.sum()), generator)
+        goal = goals[np.cumsum(first) - 1].astype(np.float32)
+    else:
+        goal = single(found["goal"])
+    reward = np.asarray(domain.reward(next_observation, goal), dtype=np.float32)
+    terminated = np.asarray(domain.terminated(reward), dtype=bool)
+    last = np.append(first[1:], True)
+    return Transitions(
+        observation=observation,
+        action=action,
+        next_observation=next_observation,
+        goal=goal,
+        reward=reward,
+        terminated=terminated,
+        truncated=last & ~terminated,
+        episode=episode,
+        step=step.astype(np.int32),
+        provenance=np.full(n, Provenance.REAL, dtype=np.uint8),
+    )
+
+
+def check_shapes(path: Path, domain: Domain, found: Mapping[str, np.ndarray | None]) -> None:
+    """Refuse columns of other widths than the domain's, or of different lengths, or of none."""
+    widths = {
+        "observation": domain.slots.observation_dim,
+        "action": domain.slots.action_dim,
+        "next_observation": domain.slots.observation_dim,
+        "goal": domain.goal_dim,
+    }
+    rows = len(single(found["observation"]))
+    if rows == 0:
+        raise UserError(path, expected="at least one transition", found="none")
+    for name, values in found.items():
+        if values is None:
+            continue
+        expected = (rows, widths.get(name, 1))
+        if values.shape != expected and (values.shape != (rows,) or expected[1] != 1):
+            raise UserError(
+                f"{path}, column '{name}'",
+                expected=f"shape {list(expected)}: a row for each observation, in the columns of "
+                f"domain {domain.name}",
+                found=f"shape {list(values.shape)}",
+                remedy="The widths are those of the domain's slots and goal.",
+            )
+
+
+def single(values: np.ndarray | None) -> np.ndarray:
+    """float32 rows; numbers [n] become [n, 1]."""
+    rows = np.ascontiguousarray(values, dtype=np.float32)
+    return rows.reshape(len(rows), -1) if rows.ndim == 1 else rows
+
+
+def whole(path: Path, name: str, values: np.ndarray) -> np.ndarray:
+    """int64 [n] of a column; raises UserError for numbers that are not whole."""
+    flat = values.reshape(len(values))
+    broken = ~np.isfinite(flat) | (flat != np.floor(flat)) if flat.dtype.kind == "f" else None
+    if broken is not None and broken.any():
+        row = int(broken.argmax())
+        raise UserError(
+            f"{path}, column '{name}', row {row}", expected="whole numbers", found=str(flat[row])
+        )
+    return flat.astype(np.int64)
+
+
+def episodes_of(
+    observation: np.ndarray, next_observation: np.ndarray, cut: np.ndarray
+) -> np.ndarray:
+    """Numbers int64 [n] of the episodes that rows [n, obs] in order make."""
+    breaks: np.ndarray = cut[:-1] | (observation[1:] != next_observation[:-1]).any(axis=1)
+    return np.concatenate([[0], np.cumsum(breaks)]).astype(np.int64)
+
+
+def compare_rewards(
+    path: Path, rows: Transitions, rewards: np.ndarray, log: Callable[[str], None]
+) -> dict[str, float]:
+    """The share of rows whose reward in the file is not the domain's, told if there are any."""
+    differing = ~(np.abs(rewards.reshape(len(rows)) - rows.reward) <= SAME_REWARD)
+    share = float(differing.mean())
+    if share:
+        row = int(differing.argmax())
+        log(
+            f"{path}: {share:.1%} of the rewards are not the domain's, which agents learn from; "
+            f"first in row {row}: {rewards.reshape(-1)[row]} in the file, {rows.reward[row]} by "
+            "the domain for that row's goal"
+        )
+    return {"share_of_rewards_that_differ": share}
+
+
+def draw_episodes(path: Path, rows: Transitions, number: int, seed: int) -> Transitions:
+    """`number` rows: all in their order, or whole episodes in an order drawn by the seed, the last
+    of them cut. Raises UserError where there are fewer."""
+    if number > len(rows):
+        raise UserError(
+            "collect_empirical.transitions",
+            expected=f"at most the {len(rows)} rows of {path}",
+            found=str(number),
+            remedy=f"Set it to {len(rows)} to take all of them.",
+        )
+    if number == len(rows):
+        return rows
+    # Rows of no episode count as one each.
+    first = np.append(True, (rows.episode[1:] != rows.episode[:-1]) | (rows.episode[1:] < 0))
+    begin = np.flatnonzero(first)
+    end = np.append(begin[1:], len(rows))
+    order = numpy_generator("logged", "episodes", seed).permutation(len(begin))
+    chosen = np.concatenate([np.arange(begin[i], end[i]) for i in order])[:number]
+    taken = rows.take(chosen)
+    taken.truncated[-1] = not taken.terminated[-1]
+    return taken
