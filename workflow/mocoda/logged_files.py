@@ -1,4 +1,4 @@
-"""Columns of logged transitions in a user's file: Parquet or .npz, from which nothing is unpickled."""
+"""Columns of a user's logged transitions, from Parquet or .npz; nothing is unpickled."""
 
 from __future__ import annotations
 
