@@ -251,6 +251,14 @@ def test_a_file_takes_the_place_of_the_experts_settings() -> None:
     assert found == {"file": "rows.npz", "transitions": 40000}
 
 
+def test_the_tables_say_whose_rows_they_are_of() -> None:
+    own = load(with_file(file="rows.npz")).domains["nav2d"]["demo"].tables
+    others = load(shipped_config()).domains["nav2d"]["demo"].tables
+    assert own.notes[0].startswith("Logged rows: of rows.npz, not of the scripted expert")
+    assert own.notes[1:] == others.notes
+    assert own.model_copy(update={"notes": others.notes}) == others
+
+
 def test_no_file_leaves_no_trace_in_the_settings() -> None:
     """They are hashed: what was made before is not made again."""
     before = load(shipped_config()).domains["nav2d"]["demo"].collect_empirical

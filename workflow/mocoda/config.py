@@ -23,7 +23,7 @@ from mocoda.domains import DOMAINS
 from mocoda.domains.base import Domain
 from mocoda.dynamics.settings import DynamicsSettings
 from mocoda.errors import suggestion
-from mocoda.logged import collection
+from mocoda.logged import LoggedSettings, collection, with_note
 from mocoda.masks import MASKS
 from mocoda.parents.settings import GmmSettings
 from mocoda.rebalance import REBALANCE
@@ -184,13 +184,15 @@ def check_section(
             faults.append(f"{at}.fit_mask.kind: '{kind}': {reason}")
     else:
         faults.append(f"{at}.fit_mask.kind: {kind!r} is no mask. {suggestion(str(kind), MASKS)}")
-    for key, model, value in models:
+    for key, of_key, value in models:
         try:
-            section[key] = model.model_validate(value).model_dump(mode="json")
+            section[key] = of_key.model_validate(value).model_dump(mode="json")
         except ValidationError as error:
-            faults += describe(f"{at}.{key}", error, model)
+            faults += describe(f"{at}.{key}", error, of_key)
             section[key] = {}
     section.setdefault("fit_mask", {})
+    if model is LoggedSettings:
+        section["tables"] = with_note(section.get("tables"), section["collect_empirical"])
     config = None
     try:
         config = DomainConfig.model_validate(section)

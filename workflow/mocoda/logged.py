@@ -53,6 +53,18 @@ def collection(domain: Domain, written: Any) -> tuple[type[BaseModel], Any]:
     return domain.settings, {key: value for key, value in written.items() if key != "file"}
 
 
+def with_note(tables: Any, collected: Mapping[str, Any]) -> Any:
+    """The settings of the tables with a sentence more beneath them: whose rows these are."""
+    notes = tables.get("notes", ()) if isinstance(tables, Mapping) else None
+    if not isinstance(notes, list | tuple):
+        return tables  # refused later
+    note = (
+        f"Logged rows: of {collected.get('file')}, not of the scripted expert whose rows the notes "
+        "below may tell of. Published figures are those of the paper's own data."
+    )
+    return {**tables, "notes": [note, *notes]}
+
+
 def behaviour_policy(domain: Domain) -> Collect:
     """The domain's scripted behaviour policy; raises UserError where it has none."""
     if domain.collect is None:
