@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,16 @@ import torch
 from mocoda import interruption
 from mocoda.checkpoints import Checkpoint
 from mocoda.interruption import Interrupted, interruptible
+
+
+@pytest.fixture(autouse=True)
+def signals_are_heard() -> Iterator[None]:
+    """Also where the tests were started by `nohup` or behind a shell's `&`, which ignore some."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in interruption.SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def send(number: int) -> None:
