@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from spine_examples import shipped_config
 from workflow_examples import DATA, planned, snakemake
 
-from mocoda.config import ConfigError, load
 from mocoda.domains.nav2d import NAV2D
 from mocoda.domains.nav2d.collection import collect
 from mocoda.domains.nav2d.task import GOAL, reward, true_dynamics
 from mocoda.errors import UserError
-from mocoda.logged import LoggedSettings, behaviour_policy, collect_logged, collection
+from mocoda.logged import LoggedSettings, collect_logged
 from mocoda.stores import read_transitions
 from mocoda.transitions import Transitions
 
@@ -238,49 +236,6 @@ def test_lists_of_unequal_length_are_named_by_their_row(tmp_path: Path) -> None:
 def test_more_rows_than_there_are_cannot_be_taken(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"at most the 20 rows of .* Set it to 20"):
         read(write(tmp_path, walks()), 21)
-
-
-def with_file(**settings: Any) -> dict[str, Any]:
-    raw = shipped_config()
-    raw["domains"]["nav2d"]["collect_empirical"] |= settings
-    return raw
-
-
-def test_a_file_takes_the_place_of_the_experts_settings() -> None:
-    found = load(with_file(file="rows.npz")).domains["nav2d"]["demo"].collect_empirical
-    assert found == {"file": "rows.npz", "transitions": 40000}
-
-
-def test_the_tables_say_whose_rows_they_are_of() -> None:
-    own = load(with_file(file="rows.npz")).domains["nav2d"]["demo"].tables
-    others = load(shipped_config()).domains["nav2d"]["demo"].tables
-    assert own.notes[0].startswith("Logged rows: of rows.npz, not of the scripted expert")
-    assert own.notes[1:] == others.notes
-    assert own.model_copy(update={"notes": others.notes}) == others
-
-
-def test_no_file_leaves_no_trace_in_the_settings() -> None:
-    """They are hashed: what was made before is not made again."""
-    before = load(shipped_config()).domains["nav2d"]["demo"].collect_empirical
-    assert load(with_file(file=None)).domains["nav2d"]["demo"].collect_empirical == before
-    assert "file" not in before
-
-
-def test_a_mistyped_setting_beside_a_file_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"fiel: no such setting\. Did you mean 'file'"):
-        load(with_file(file="rows.npz", fiel=1))
-
-
-def test_a_domain_without_an_expert_needs_a_file() -> None:
-    domain = replace(NAV2D, collect=None, settings=LoggedSettings)
-    assert collection(domain, {"transitions": 9}) == (LoggedSettings, {"transitions": 9})
-    with pytest.raises(UserError, match="a scripted behaviour policy"):
-        behaviour_policy(domain)
-
-
-def test_a_domain_that_reads_files_in_its_own_way_still_does() -> None:
-    domain = replace(NAV2D, settings=LoggedSettings)
-    assert collection(domain, {"file": "mine"}) == (LoggedSettings, {"file": "mine"})
 
 
 def test_the_workflow_takes_the_users_rows_and_sees_when_they_change(own: Path) -> None:

@@ -1,0 +1,57 @@
+"""The setting `collect_empirical.file`: what it replaces, and what it leaves alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from spine_examples import shipped_config
+
+from mocoda.config import ConfigError, load
+from mocoda.domains.nav2d import NAV2D
+from mocoda.errors import UserError
+from mocoda.logged import LoggedSettings, behaviour_policy, collection
+
+
+def with_file(**settings: Any) -> dict[str, Any]:
+    raw = shipped_config()
+    raw["domains"]["nav2d"]["collect_empirical"] |= settings
+    return raw
+
+
+def test_a_file_takes_the_place_of_the_experts_settings() -> None:
+    found = load(with_file(file="rows.npz")).domains["nav2d"]["demo"].collect_empirical
+    assert found == {"file": "rows.npz", "transitions": 40000}
+
+
+def test_the_tables_say_whose_rows_they_are_of() -> None:
+    own = load(with_file(file="rows.npz")).domains["nav2d"]["demo"].tables
+    others = load(shipped_config()).domains["nav2d"]["demo"].tables
+    assert own.notes[0].startswith("Logged rows: of rows.npz, not of the scripted expert")
+    assert own.notes[1:] == others.notes
+    assert own.model_copy(update={"notes": others.notes}) == others
+
+
+def test_no_file_leaves_no_trace_in_the_settings() -> None:
+    """They are hashed: what was made before is not made again."""
+    before = load(shipped_config()).domains["nav2d"]["demo"].collect_empirical
+    assert load(with_file(file=None)).domains["nav2d"]["demo"].collect_empirical == before
+    assert "file" not in before
+
+
+def test_a_mistyped_setting_beside_a_file_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"fiel: no such setting\. Did you mean 'file'"):
+        load(with_file(file="rows.npz", fiel=1))
+
+
+def test_a_domain_without_an_expert_needs_a_file() -> None:
+    domain = replace(NAV2D, collect=None, settings=LoggedSettings)
+    assert collection(domain, {"transitions": 9}) == (LoggedSettings, {"transitions": 9})
+    with pytest.raises(UserError, match="a scripted behaviour policy"):
+        behaviour_policy(domain)
+
+
+def test_a_domain_that_reads_files_in_its_own_way_still_does() -> None:
+    domain = replace(NAV2D, settings=LoggedSettings)
+    assert collection(domain, {"file": "mine"}) == (LoggedSettings, {"file": "mine"})
