@@ -95,6 +95,7 @@ def test_a_processor_without_bf16_is_told_more(monkeypatch: pytest.MonkeyPatch) 
     fast = seconds(nothing)
     monkeypatch.setattr(plan, "resolve_precision", lambda *_: torch.float32)
     slow = seconds(nothing)
+    assert plan.FP32 > 1
     for stage in ("train_offline_agent", "train_dynamics"):
         assert slow[stage] == pytest.approx(plan.FP32 * fast[stage])
     assert slow["sample_augmented"] == fast["sample_augmented"]
