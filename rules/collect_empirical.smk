@@ -17,5 +17,6 @@ rule collect_empirical:
     params:
         settings=settings_of("collect_empirical"),
         code=code_of("collect_empirical"),
+        file=logged_file_as_seen,
     script:
         "../workflow/scripts/collect_empirical.py"

@@ -23,8 +23,13 @@ def code_of(stage):
 
 def logged_file(wildcards):
     """The user's file of logged transitions, where the settings name one."""
-    found = paths.section(CONFIG, wildcards).collect_empirical.get("file")
+    found = paths.logged_file(CONFIG, wildcards)
     return {"logged": found} if found else {}
+
+
+def logged_file_as_seen(wildcards):
+    """Size and time of that file: a change reruns the job, to an older file too."""
+    return paths.logged_file_as_seen(CONFIG, wildcards)
 
 
 def chain_mask(wildcards):

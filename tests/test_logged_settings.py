@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ def test_the_tables_say_whose_rows_they_are_of() -> None:
     own = load(with_file(file="rows.npz")).domains["nav2d"]["demo"].tables
     others = load(shipped_config()).domains["nav2d"]["demo"].tables
     assert own.notes[0].startswith("Logged rows: of rows.npz, not of the scripted expert")
+    assert "their rows overlap" in own.notes[0]
     assert own.notes[1:] == others.notes
     assert own.model_copy(update={"notes": others.notes}) == others
 
@@ -43,6 +45,20 @@ def test_no_file_leaves_no_trace_in_the_settings() -> None:
 def test_a_mistyped_setting_beside_a_file_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"fiel: no such setting\. Did you mean 'file'"):
         load(with_file(file="rows.npz", fiel=1))
+
+
+def test_a_mistyped_file_is_understood() -> None:
+    with pytest.raises(ConfigError, match=r"fiel: no such setting\. Did you mean 'file'"):
+        load(with_file(fiel="rows.npz"))
+
+
+def test_the_seed_has_its_place_in_the_name_of_the_file() -> None:
+    settings = LoggedSettings(file="logs/{seed}/rows_{seed}.npz", transitions=9)
+    assert settings.of_seed(3) == Path("logs/3/rows_3.npz")
+    own = load(with_file(file="rows_{seed}.npz")).domains["nav2d"]["demo"].tables
+    assert "Each seed has a file of its own." in own.notes[0]
+    with pytest.raises(ConfigError, match=r"collect_empirical\.file: expected no braces but in"):
+        load(with_file(file="rows_{x}.npz"))
 
 
 def test_a_domain_without_an_expert_needs_a_file() -> None:

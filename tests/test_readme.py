@@ -10,8 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from spine_examples import REPOSITORY
+
+from mocoda.domains.nav2d import NAV2D
+from mocoda.logged import LoggedSettings, collect_logged
 
 README = (REPOSITORY / "README.md").read_text()
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "docs" / "masks.md"]
@@ -80,6 +84,16 @@ def test_the_module_takes_the_options(line: str) -> None:
 @pytest.mark.parametrize("block", [block for language, block in BLOCKS if language == "python"])
 def test_the_code_runs(block: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", block], check=True, cwd=tmp_path)
+
+
+def test_the_rows_that_the_readme_writes_are_taken(tmp_path: Path) -> None:
+    """Its example of own data: what it writes is in the domain's columns, and in order."""
+    (block,) = (b for language, b in BLOCKS if language == "python" and "rows.npz" in b)
+    subprocess.run([sys.executable, "-c", block], check=True, cwd=tmp_path)
+    path = tmp_path / "rows.npz"
+    settings = LoggedSettings(file=str(path), transitions=2000)
+    taken = collect_logged(settings, NAV2D, path, 0, print).transitions
+    assert np.unique(taken.episode, return_counts=True)[1].tolist() == [100] * 20
 
 
 def anchors(page: Path) -> set[str]:

@@ -49,7 +49,9 @@ def describe(at: str, error: ValidationError, model: type[BaseModel]) -> list[st
         elif fault["type"] == "missing":
             lines.append(f"{key}: expected a value; found none.")
         else:
-            lines.append(f"{key}: {fault['msg']}; found {fault['input']!r}.")
+            lines.append(
+                f"{key}: {fault['msg'].removeprefix('Value error, ')}; found {fault['input']!r}."
+            )
     return lines
 
 

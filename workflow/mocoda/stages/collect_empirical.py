@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def collect_empirical(job: Job) -> None:
     settings = model.model_validate(written)
     check_domain(domain)
     if isinstance(settings, LoggedSettings):
-        collected = collect_logged(settings, domain, job.seed, job.log)
+        file = Path(job.inputs["logged"])
+        collected = collect_logged(settings, domain, file, job.seed, job.log)
     else:
         collected = behaviour_policy(domain)(settings, job.seed, job.threads, job.log)
     check(

@@ -129,9 +129,9 @@ AGENT_TABLES: dict[str, AgentTable] = {
             # Simulated: the first two figures with greedy moves, the others with the domain's
             # own controller from 200,000 starts.
             "Floor: straight to the goal box takes 18.98 steps on average at full speed, and "
-            "19.94 at the fastest action component in the data (0.95). It depends a little on "
-            "the place in the box: 19.03 and 20.02 to its centre, where the scripted oracle "
-            "goes, 18.74 and 19.66 to just inside its near corner.",
+            "19.94 at the fastest action component of the scripted expert (0.95). It depends a "
+            "little on the place in the box: 19.03 and 20.02 to its centre, where the scripted "
+            "oracle goes, 18.74 and 19.66 to just inside its near corner.",
             "The paper's column CoDA is the swap as published, without a mask, and stands beside "
             "ours of that form (CoDA, unmasked). The paper prints none for CoDA with its mask, "
             "for MoCoDA-U by mixture components and for DYNA. RAND and MoCoDA are its locally "
