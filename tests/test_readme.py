@@ -36,6 +36,8 @@ OF_PAGES = {
     for command in re.findall(r"`(snakemake\s[^`]*)`", page.read_text())
 }
 SNAKEMAKE += sorted(OF_PAGES - set(SNAKEMAKE) - {"snakemake --unlock"})
+# A file by a number of cores, and no more.
+PLAIN = re.compile(r"snakemake --cores \d+ [^- ]\S*")
 MAKE = [line for line in LINES if line.startswith("make ")]
 MODULES = [line for line in LINES if line.startswith("python -m mocoda.")]
 
@@ -60,16 +62,28 @@ def test_make_knows_the_command(line: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("line", SNAKEMAKE)
-def test_snakemake_can_plan_the_command(line: str, tmp_path: Path) -> None:
-    """A dry run in an empty folder: all stages from the beginning."""
-    words = [word for word in shlex.split(line)[1:] if word != "--unlock"]
+def dry_run(folder: Path, *words: str) -> str:
+    """What a dry run in an empty folder says: all stages from the beginning."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-    command += ["--directory", str(tmp_path), "--dry-run", *words]
+    command += ["--directory", str(folder), "--dry-run", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
-    told = done.stdout + done.stderr
-    assert done.returncode == 0, told
-    assert "collect_empirical" in told
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_snakemake_can_plan_what_is_asked_for(tmp_path: Path) -> None:
+    """The commands with no other option than the cores, in one dry run, which needs seconds."""
+    targets = [line.split()[3] for line in SNAKEMAKE if PLAIN.fullmatch(line)]
+    assert len(targets) > 5
+    told = dry_run(tmp_path, "--cores", "1", *targets)
+    for target in targets:
+        assert re.search(rf"^    (input|output): .*{re.escape(target)}\b", told, re.M), target
+
+
+@pytest.mark.parametrize("line", [line for line in SNAKEMAKE if not PLAIN.fullmatch(line)])
+def test_snakemake_can_plan_the_command(line: str, tmp_path: Path) -> None:
+    words = [word for word in shlex.split(line)[1:] if word != "--unlock"]
+    assert "collect_empirical" in dry_run(tmp_path, *words)
 
 
 @pytest.mark.parametrize("line", MODULES)
