@@ -88,6 +88,12 @@ def test_each_cell_and_model_has_the_seeds_that_it_has(project: Path) -> None:
         name: 4 if name == "unfactored" else 5 for name in TABLE_1
     }
     assert "1 to 5 a cell" in text
+    sac, td3_bc = (
+        next(line for line in text.splitlines() if line.startswith(f"| {name}, ours")).split("|")
+        for name in ("SAC", "TD3-BC")
+    )
+    assert [cell.rpartition("]")[2].strip() for cell in sac[2:4]] == [", 4 seeds", ""]
+    assert [cell.rpartition("]")[2].strip() for cell in td3_bc[2:4]] == ["", ", 1 seed"]
     assert (steps["distribution"] == "-").sum() == 1  # the oracle, once
 
 

@@ -173,7 +173,8 @@ def _notes(
         f"Ours: mean over training seeds ({count_range(main['seeds'])} a cell, "
         f"{count_range(main['episodes'])} episodes a cell over all its seeds), in brackets a 95 % "
         f"interval: {_interval(table)}. Few seeds make it wide. Over one seed it holds the chance "
-        "of the episodes only, not that of training.",
+        "of the episodes only, not that of training."
+        f"{' Cells of fewer seeds than others say so.' if main['seeds'].nunique() > 1 else ''}",
     ]
     if len(printed) and table.sizes is not None:
         spreads = (

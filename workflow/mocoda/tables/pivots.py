@@ -28,12 +28,16 @@ def pivot(
 
     rows, columns : id -> title, in order. cells : (row, column) -> row of the long form; absent
     ones read "not run". style : format of ours and of the paper's. printed : (row, column) -> the
-    paper's figure of a cell that was not run.
+    paper's figure of a cell that was not run. Cells of fewer seeds than others say how many.
     """
     lines = []
+    most = max((cell["seeds"] for cell in cells.values()), default=0)
     for row, title in rows.items():
         found = [cells.get((row, column)) for column in columns]
-        mine = [NOT_RUN if cell is None else ours(cell, style) for cell in found]
+        mine = [
+            NOT_RUN if cell is None else ours(cell, style) + _fewer(cell["seeds"], most)
+            for cell in found
+        ]
         theirs = [
             _spread(printed(row, column) if printed else None, style)
             if cell is None
@@ -53,6 +57,13 @@ def ours(row: pd.Series, style: str = ".1f") -> str:
     if pd.isna(row["ci_low"]):
         return f"{row['mean']:{style}}"
     return f"{row['mean']:{style}} [{row['ci_low']:{style}}, {row['ci_high']:{style}}]"
+
+
+def _fewer(seeds: int, most: int) -> str:
+    """E.g. ", 1 seed" where other cells have more."""
+    if seeds == most:
+        return ""
+    return f", {seeds} seed{'' if seeds == 1 else 's'}"
 
 
 def paper(row: pd.Series, style: str = ".1f") -> str:
