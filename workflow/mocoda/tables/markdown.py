@@ -169,12 +169,13 @@ def _notes(
     with_last: bool,
 ) -> list[str]:
     printed = main["paper_seeds"].dropna()
+    uneven = main["seeds"].min() < main["seeds"].max()
     lines = [
         f"Ours: mean over training seeds ({count_range(main['seeds'])} a cell, "
         f"{count_range(main['episodes'])} episodes a cell over all its seeds), in brackets a 95 % "
         f"interval: {_interval(table)}. Few seeds make it wide. Over one seed it holds the chance "
         "of the episodes only, not that of training."
-        f"{' Cells of fewer seeds than others say so.' if main['seeds'].nunique() > 1 else ''}",
+        f"{' Cells of fewer seeds than others say so.' if uneven else ''}",
     ]
     if len(printed) and table.sizes is not None:
         spreads = (
