@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from spine_examples import shipped_config
+from test_logged import write
+from workflow_examples import DATA, planned, snakemake
 
 from mocoda.config import ConfigError, load
 from mocoda.domains.nav2d import NAV2D
 from mocoda.errors import UserError
 from mocoda.logged import LoggedSettings, behaviour_policy, collection
+from mocoda.stores import read_transitions
 
 
 def with_file(**settings: Any) -> dict[str, Any]:
@@ -71,3 +77,32 @@ def test_a_domain_without_an_expert_needs_a_file() -> None:
 def test_a_domain_that_reads_files_in_its_own_way_still_does() -> None:
     domain = replace(NAV2D, settings=LoggedSettings)
     assert collection(domain, {"file": "mine"}) == (LoggedSettings, {"file": "mine"})
+
+
+def test_the_workflow_takes_the_users_rows_and_sees_when_they_change(own: Path) -> None:
+    """The expert's rows of the tiny scale, given back as a file."""
+    stored = (own / DATA / "empirical/manifest.json", own / DATA / "empirical/store")
+    rows = read_transitions(*stored)
+    columns = {name: getattr(rows, name) for name in ("observation", "action", "next_observation")}
+    file = write(own, columns, ".parquet")
+    # Somebody else's: a file of the user's is no artefact.
+    (own / "provenance.json").write_text("[1]")
+    changes = {"collect_empirical": {"file": "rows.parquet", "transitions": len(rows)}}
+    target = str(DATA / "empirical/manifest.json")
+    run = snakemake(own, changes=changes, target=target)
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = read_transitions(*stored)
+    np.testing.assert_array_equal(found.observation, rows.observation)
+    np.testing.assert_array_equal(found.step, rows.step)
+    card = json.loads((own / DATA / "empirical/card.json").read_text())
+    assert card["file"] == "rows.parquet"
+    assert planned(own, changes=changes, target=target) == {}
+    write(own, {name: values[::-1] for name, values in columns.items()}, ".parquet")
+    # Older than what was made from the other one.
+    os.utime(file, (0, 0))
+    assert planned(own, changes=changes, target=target) == {"collect_empirical": 1}
+    file.unlink()
+    run = snakemake(own, "--dry-run", changes=changes, target=target)
+    assert run.returncode != 0
+    told = "rows.parquet: expected the file that collect_empirical.file names; found no such file"
+    assert told in run.stdout + run.stderr
