@@ -1,6 +1,7 @@
 # What all rules share: paths, and the settings and code that a job depends on. Snakemake sees
 # neither unused settings nor imported modules, so each rule carries exactly its own as parameters.
 from mocoda import agent_runs
+from mocoda import logged_inputs
 from mocoda import mask_scales
 from mocoda import workflow as paths
 from mocoda.code_version import code_version
@@ -23,13 +24,13 @@ def code_of(stage):
 
 def logged_file(wildcards):
     """The user's file of logged transitions, where the settings name one."""
-    found = paths.logged_file(CONFIG, wildcards)
+    found = logged_inputs.logged_file(CONFIG, wildcards)
     return {"logged": found} if found else {}
 
 
 def logged_file_as_seen(wildcards):
     """Size and time of that file: a change reruns the job, to an older file too."""
-    return paths.logged_file_as_seen(CONFIG, wildcards)
+    return logged_inputs.logged_file_as_seen(CONFIG, wildcards)
 
 
 def chain_mask(wildcards):

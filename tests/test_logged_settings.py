@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from mocoda.config import ConfigError, load
 from mocoda.domains.nav2d import NAV2D
 from mocoda.errors import UserError
 from mocoda.logged import LoggedSettings, behaviour_policy, collection
+from mocoda.logged_inputs import logged_file, logged_file_as_seen
 from mocoda.stores import read_transitions
 
 
@@ -65,6 +67,19 @@ def test_the_seed_has_its_place_in_the_name_of_the_file() -> None:
     assert "Each seed has a file of its own." in own.notes[0]
     with pytest.raises(ConfigError, match=r"collect_empirical\.file: expected no braces but in"):
         load(with_file(file="rows_{x}.npz"))
+
+
+def test_each_seed_reads_its_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load(with_file(file="rows_{seed}.npz"))
+    Path("rows_2.npz").write_bytes(b"rows")
+    os.utime("rows_2.npz", ns=(5, 7))
+    wildcards = SimpleNamespace(domain="nav2d", scale="demo", seed="2")
+    assert logged_file(config, wildcards) == "rows_2.npz"
+    assert logged_file_as_seen(config, wildcards) == "4 7"
+    wildcards.seed = "1"
+    with pytest.raises(UserError, match=r"rows_1\.npz: expected the file that .* no such file"):
+        logged_file(config, wildcards)
 
 
 def test_a_domain_without_an_expert_needs_a_file() -> None:
