@@ -216,7 +216,11 @@ def changed(name: str, row: int, value: float) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(
     ("columns", "told"),
     [
-        (without("actions"), "column 'action': expected one column among action, actions; found n"),
+        (
+            {**without("actions"), "acts": walks()["actions"]},
+            "column 'action': expected one column among action, actions; found none; the file has "
+            "observations, next_observations, acts",
+        ),
         (
             {**walks(), "action": walks()["actions"]},
             "column 'action': expected one column among action, actions; found action and actions",

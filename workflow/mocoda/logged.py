@@ -115,7 +115,7 @@ def collect_logged(
     columns, unused = read_columns_of(path)
     if unused:
         log(f"{path}: columns that are not used: {', '.join(unused)}")
-    found = {ours: take(path, columns, ours) for ours in NAMES}
+    found = {ours: take(path, columns, ours, unused) for ours in NAMES}
     rows = transitions_of(path, domain, found, seed)
     check(
         rows,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -193,15 +193,18 @@ def joined_columns(path: Path, columns: Mapping[str, np.ndarray]) -> dict[str, n
     return found
 
 
-def take(path: Path, columns: Mapping[str, np.ndarray], ours: str) -> np.ndarray | None:
+def take(
+    path: Path, columns: Mapping[str, np.ndarray], ours: str, others: Sequence[str]
+) -> np.ndarray | None:
     """A column by any of its names; None where the file has none. Raises UserError where it is
-    needed, there under two names, or no numbers."""
+    needed, there under two names, or no numbers. `others` : the columns that were not read."""
     there = [name for name in NAMES[ours] if name in columns]
     if len(there) > 1 or (not there and ours in NEEDED):
         raise UserError(
             f"{path}, column '{ours}'",
             expected=f"one column among {', '.join(NAMES[ours])}",
-            found=" and ".join(there) or "none",
+            found=" and ".join(there)
+            or f"none; the file has {', '.join([*columns, *others]) or 'no columns'}",
             remedy="Name it so, or leave out the one that is not meant."
             if there
             else "A row is one step: what was seen, what was done, what was seen then.",
