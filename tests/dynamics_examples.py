@@ -80,8 +80,11 @@ def mlp(state: dict[str, Tensor], head: int, x: Tensor) -> Tensor:
     return x
 
 
-def reference(kind: str, state: State, inputs: Tensor, mask: Tensor, width: int) -> Tensor:
+def reference(
+    kind: str, state: State, inputs: Tensor, mask: Tensor, settings: DynamicsSettings
+) -> Tensor:
     """Raw outputs [members, batch, 2 obs] for normalised inputs, by loops over slots."""
+    width = settings.composer_width
     members, batch, _ = inputs.shape
     if kind == "unfactored":
         return torch.stack([mlp(state["network"], m, inputs[m]) for m in range(members)])
@@ -101,7 +104,9 @@ def reference(kind: str, state: State, inputs: Tensor, mask: Tensor, width: int)
                     part = slice(child * width, (child + 1) * width)
                     weight = state["composer"]["0.weight"][head, part, : len(columns)]
                     bias = state["composer"]["0.bias"][head, part]
-                    feature = (inputs[member][:, list(columns)] @ weight.mT + bias).relu()
+                    feature = inputs[member][:, list(columns)] @ weight.mT + bias
+                    if settings.composer_activation == "relu":
+                        feature = feature.relu()
                     seen = seen + feature * mask[member, :, root, child, None]
             out = mlp(state["network"], member * CHILDREN + child, seen)
             for kind_of_output in range(2):

@@ -30,6 +30,9 @@ from mocoda.seeding import torch_generator
 
 MEMBERS, BATCH = 2, 24
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
+ACTIVATIONS = ("relu", "none")
+# Each architecture, the masked composer with and without its ReLU.
+MODELS = [(kind, "relu") for kind in DYNAMICS] + [("locally_factored", "none")]
 
 
 def random_inputs(name: object = "inputs") -> Tensor:
@@ -56,14 +59,16 @@ def influence(model: GaussianEnsemble, mask: Tensor, root: int) -> np.ndarray:
     return changed
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("root", range(ROOTS))
 @torch.no_grad()
 def test_a_masked_root_has_exactly_no_influence_in_the_masked_composer(
-    precision: Precision, root: int
+    precision: Precision, root: int, activation: str
 ) -> None:
     mask = random_mask(MEMBERS, BATCH)
-    found = influence(small_model("locally_factored", precision), mask, root)
+    model = small_model("locally_factored", precision, composer_activation=activation)
+    found = influence(model, mask, root)
     np.testing.assert_array_equal(found, mask[:, :, root].numpy())
 
 
@@ -95,10 +100,13 @@ def test_the_mask_itself_counts_where_it_should() -> None:
         assert same == (kind != "locally_factored")
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_the_gradient_of_a_masked_roots_weights_is_exactly_zero(precision: Precision) -> None:
+def test_the_gradient_of_a_masked_roots_weights_is_exactly_zero(
+    precision: Precision, activation: str
+) -> None:
     """Root 1 never reaches child 2: of its weights, exactly those for child 2 get no gradient."""
-    model = small_model("locally_factored", precision)
+    model = small_model("locally_factored", precision, composer_activation=activation)
     mask = torch.ones(MEMBERS, BATCH, ROOTS, CHILDREN, dtype=torch.bool)
     mask[:, :, 1, 2] = False
     inputs = random_inputs()
@@ -113,17 +121,17 @@ def test_the_gradient_of_a_masked_roots_weights_is_exactly_zero(precision: Preci
         assert torch.equal(reached, expected), name
 
 
-@pytest.mark.parametrize("kind", list(DYNAMICS))
+@pytest.mark.parametrize(("kind", "activation"), MODELS)
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("bf16", 8e-2)])
 def test_outputs_and_gradients_are_those_of_autograd_in_float64(
-    kind: str, precision: Precision, tolerance: float
+    kind: str, activation: str, precision: Precision, tolerance: float
 ) -> None:
     """Through the plain re-implementation and the likelihood in autograd's own operations."""
-    model = small_model(kind, precision)
+    model = small_model(kind, precision, composer_activation=activation)
     inputs, mask = random_inputs(), random_mask(MEMBERS, BATCH)
     after = inputs[..., :OBSERVATION] + random_inputs("after")[..., :OBSERVATION]
     state = exact_state(model)
-    exact = reference(kind, state, inputs.double(), mask, model.settings.composer_width)
+    exact = reference(kind, state, inputs.double(), mask, model.settings)
     mean, raw = exact.chunk(2, dim=-1)
     variance = torch.nn.functional.softplus(raw) + model.settings.variance_floor
     target = model.normalised_targets(inputs, after).double()
@@ -177,7 +185,7 @@ def test_the_loss_is_the_gaussian_negative_log_likelihood(kind: str, targets: st
             exact_state(model),
             torch.from_numpy(normal),
             batch.mask,
-            model.settings.composer_width,
+            model.settings,
         ).numpy()
     mean, raw_variance = raw[..., :OBSERVATION], raw[..., OBSERVATION:]
     variance = np.logaddexp(0, raw_variance) + 1e-3

@@ -9,7 +9,8 @@ The mask enters the products. With kept in {0, 1},
     kept * relu(W x + b) = relu(W (kept x) + b kept),
 
 so a root is the row `[kept x, kept]`, its bias is a column of its weights, and where the mask is 0
-its features and their gradients are exactly 0 without a further pass over them.
+its features and their gradients are exactly 0 without a further pass over them. Without a ReLU the
+sum over roots is one product of all their rows with all their weights.
 """
 
 from __future__ import annotations
@@ -26,12 +27,20 @@ from mocoda.networks import StackedMlp
 class Composer:
     """relu(linear(root)) per root and child, where the mask allows it, summed over roots.
 
+    activation : "none" leaves the ReLU out (`DynamicsSettings.composer_activation`).
     `network` holds the parameters: one linear layer a member and root, `children * width` wide. The
     products read a copy in the order of the heads, which `refresh` makes.
     """
 
-    def __init__(self, network: StackedMlp, members: int, children: int) -> None:
+    def __init__(
+        self,
+        network: StackedMlp,
+        members: int,
+        children: int,
+        activation: Literal["relu", "none"] = "relu",
+    ) -> None:
         self.network, self.members, self.children = network, members, children
+        self.linear = activation == "none"
         roots = network.heads // members
         inputs, outputs = network.sizes
         # [heads, roots, in + 1, width]; the last row of a root's weights is its bias.
@@ -66,11 +75,15 @@ class Composer:
         return (roots.to(self.network.dtype).unsqueeze(1) * kept).flatten(0, 1)
 
     def forward(self, heads: slice, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Composed features [heads, batch, width], and each root's [heads, roots, batch, width].
+        """Composed features [heads, batch, width], and each root's [heads, roots, batch, width]
+        (without a ReLU the composed ones again: nothing asks for each root's).
 
         rows : of these heads, [heads, roots, in + 1, batch].
         """
         weight = self._weight[heads]
+        if self.linear:
+            composed = torch.bmm(rows.flatten(1, 2).mT, weight.flatten(1, 2))
+            return composed, composed
         features = torch.bmm(rows.flatten(0, 1).mT, weight.flatten(0, 1))
         features = relu_(features).unflatten(0, rows.shape[:2])
         first, *others = features.unbind(dim=1)
@@ -85,6 +98,10 @@ class Composer:
 
         gradient : d loss / d composed. A feature that the mask sets to 0 passes no gradient on.
         """
+        if self.linear:
+            written = self._gradient[heads].flatten(1, 2)
+            torch.bmm(rows.flatten(1, 2), gradient, out=written)
+            return
         reaching = relu_backward(gradient.unsqueeze(1), features, out=torch.empty_like(features))
         written = self._gradient[heads].flatten(0, 1)
         torch.bmm(rows.flatten(0, 1), reaching.flatten(0, 1), out=written)

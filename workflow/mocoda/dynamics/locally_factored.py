@@ -16,8 +16,9 @@ from mocoda.networks import StackedMlp
 class LocallyFactored(Architecture):
     """Each root is embedded for each child, masked, summed over roots, then passed on.
 
-    MoCoDA, section 4.2 and appendix B: linear and ReLU per root. The mask acts on the bias and the
-    ReLU's output too, so where it is zero a root has exactly no influence, in value and gradient.
+    MoCoDA, section 4.2 and appendix B: linear and ReLU per root (the published code leaves the ReLU
+    out: `composer_activation`). The mask acts on the bias and the output too, so where it is zero a
+    root has exactly no influence, in value and gradient.
     Each member has a composer of its own (the published code shares one).
     """
 
@@ -43,7 +44,9 @@ class LocallyFactored(Architecture):
             precision=settings.precision,
             device=device,
         )
-        composer = Composer(parameters, settings.members, layout.children)
+        composer = Composer(
+            parameters, settings.members, layout.children, settings.composer_activation
+        )
         super().__init__(network, layout.child_columns, layout.child_valid, composer)
         self._composer = composer
 

@@ -27,6 +27,11 @@ class DynamicsSettings(BaseModel):
     composer_width: int = Field(
         128, ge=1, description="Features a root in the masked composer (published code: 128)."
     )
+    composer_activation: Literal["relu", "none"] = Field(
+        "relu",
+        description="On a root's features in the masked composer: relu (MoCoDA, appendix B), or "
+        "none, as in the published code, whose composer is linear.",
+    )
     learning_rate: float = Field(2e-4, gt=0, description="Adam's rate (paper: 2e-4, HookSweep2).")
     learning_rate_decay_start: float = Field(
         1.0,
