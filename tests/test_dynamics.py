@@ -288,3 +288,23 @@ def test_stored_tensors_make_the_same_model_again() -> None:
             np.testing.assert_array_equal(
                 bits(model.predict(inputs, mask)), bits(other.predict(inputs, mask))
             )
+
+
+def test_raw_columns_are_taken_and_predicted_as_they_are() -> None:
+    rows = random_rows(200)
+    model = small_model("locally_factored", normalise=False, targets="absolute")
+    model.normalise_by(rows.inputs, rows.next_observation)
+    assert torch.equal(model.normalised(rows.inputs), rows.inputs)
+    targets = model.normalised_targets(rows.inputs, rows.next_observation)
+    assert torch.equal(targets, rows.next_observation)
+    mask = rows.mask.expand(MEMBERS, *rows.mask.shape)
+    raw = reference(
+        "locally_factored",
+        exact_state(model),
+        rows.inputs.double().expand(MEMBERS, -1, -1),
+        mask,
+        model.settings,
+    )
+    mean, _ = model.predict(rows.inputs.expand(MEMBERS, -1, -1), mask)
+    expected = raw[..., :OBSERVATION].detach()
+    torch.testing.assert_close(mean.double(), expected, rtol=0, atol=1e-5)

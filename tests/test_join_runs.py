@@ -202,9 +202,10 @@ def test_the_command(
         main()
 
 
-def test_the_published_page_is_what_its_runs_give() -> None:
-    """docs/nav2d/paper/tables.md from the runs beside it, to the byte, and tables.csv."""
-    folder = REPOSITORY / "docs/nav2d/paper"
+@pytest.mark.parametrize("scale", ["paper", "paper_published_code"])
+def test_the_published_page_is_what_its_runs_give(scale: str) -> None:
+    """docs/nav2d/<scale>/tables.md from the runs beside it, to the byte, and tables.csv."""
+    folder = REPOSITORY / "docs/nav2d" / scale
     frame, text = tables_of(read_saved(folder))
     assert (folder / "tables.md").read_text() == text
     written = pd.read_csv(StringIO(frame.to_csv(index=False)))

@@ -27,8 +27,9 @@ MakeArchitecture = Callable[
 class GaussianEnsemble:
     """p(next state | state, action, mask) as `members` diagonal Gaussians.
 
-    Inputs and targets are normalised; the target is the change of the state, or the state itself
-    (`settings.targets`). Call `normalise_by` once before training.
+    Inputs and targets are normalised (unless `settings.normalise` is false); the target is the
+    change of the state, or the state itself (`settings.targets`). Call `normalise_by` once before
+    training.
     """
 
     def __init__(
@@ -54,7 +55,10 @@ class GaussianEnsemble:
         """Take means and deviations from rows [n, in] and [n, obs].
 
         A column that never changes keeps deviation 1, so that it is neither blown up nor lost.
+        With `settings.normalise` false all keep mean 0 and deviation 1.
         """
+        if not self.settings.normalise:
+            return
         targets = self.targets(inputs, next_observation)
         for name, values in (("input", inputs), ("target", targets)):
             deviation, mean = torch.std_mean(values.double(), dim=0)

@@ -47,12 +47,18 @@ class DynamicsSettings(BaseModel):
         "difference",
         description="Predict the normalised change of the state, or the state (published code).",
     )
+    normalise: bool = Field(
+        True,
+        description="Scale inputs and targets to mean 0 and deviation 1 (our choice), or take them "
+        "as they are (published code). Raw columns within [-1, 1] make for a smoother function, "
+        "which extrapolates better to absolute targets.",
+    )
     variance_floor: float = Field(
         1e-4,
         gt=0,
         description="Added to the predicted variance, in squared standard deviations of the "
-        "target; published code: 1e-6, unnormalised. A higher floor stops the likelihood from "
-        "overfitting while the error still falls (our choice).",
+        "target (in its own unit without `normalise`; published code: 1e-6). A higher floor stops "
+        "the likelihood from overfitting while the error still falls (our choice).",
     )
     validation_share: float = Field(0.1, gt=0, lt=1, description="Share of episodes held out.")
     validate_every: int = Field(250, ge=1, description="Updates between validations.")
