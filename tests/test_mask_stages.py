@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from mocoda.jobs import Job
 from mocoda.masks.ground_truth import GroundTruthMask
 from mocoda.stages import validation_loss as stage
 from mocoda.stages.fit_mask import fit_mask
+from mocoda.stages.mask_tables import mask_tables
 from mocoda.stages.report_mask import ROWS, report_mask
 from mocoda.stages.validation_loss import Regression, Standardisation
 from mocoda.stages.validation_loss_settings import ValidationLossSettings
@@ -112,6 +114,42 @@ def test_the_true_mask_is_perfect_and_the_dense_one_blind(folder: Path, rows: Tr
     assert set(points["mask"]) == {"ground_truth"}
     assert set(points["seed"]) == {0}
     assert ((points["false_positive_rate"] == 0) & (points["true_positive_rate"] == 1)).any()
+
+
+@pytest.mark.parametrize("edges", [True, False])
+def test_true_graphs_of_one_kind_have_no_curve_but_a_table(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edges: bool
+) -> None:
+    """Where all entries are edges, or none is, areas are left out; all else is measured."""
+    shape = NAV2D.true_mask(np.zeros((1, 2)), np.zeros((1, 2))).shape[1:]
+    truth = replace(NAV2D, true_mask=lambda rows, _: np.full((len(rows), *shape), edges))
+    monkeypatch.setitem(DOMAINS, "nav2d", truth)
+    made = job(folder, "report_mask", "dense", {"collect_empirical": COLLECT})
+    outputs = {name: str(tmp_path / Path(file).name) for name, file in made.outputs.items()}
+    report_mask(replace(made, outputs=outputs))
+    report = read_json(outputs["report"])
+    assert report["auc"] is report["auc_all_roots"] is report["auc_between_slots"] is None
+    assert report["precision"] == float(edges)
+    assert report["recall"] == 1.0
+    (tmp_path / "tables").mkdir()
+    results = {
+        "csv": tmp_path / "tables/mask_quality.csv",
+        "markdown": tmp_path / "tables/mask_quality.md",
+        "figures": tmp_path / "tables/figures",
+    }
+    mask_tables(
+        replace(
+            made,
+            inputs={"reports": [outputs["report"]], "curves": [outputs["roc"]]},
+            outputs={name: str(path) for name, path in results.items()},
+            settings={"notes": []},
+        )
+    )
+    table = pd.read_csv(results["csv"]).set_index("metric")["mean"]
+    assert np.isnan(table["auc"])
+    assert table["precision"] == float(edges)
+    assert "nan" not in results["markdown"].read_text()
+    assert [path.name for path in results["figures"].glob("*.png")] == ["mean_masks.png"]
 
 
 def test_random_swaps_break_the_dynamics_and_codas_do_not(rows: Transitions) -> None:

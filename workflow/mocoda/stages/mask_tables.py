@@ -32,7 +32,10 @@ def mask_tables(job: Job) -> None:
     with atomic_path(job.outputs["markdown"]) as path:
         path.write_text(masks_markdown(frame, all_losses, job.settings["notes"]))
     folder = Path(job.outputs["figures"])
-    figures.save(figures.mask_roc(pd.concat(curves, ignore_index=True)), folder / "roc.png")
+    # Without those that are not defined: see `report_mask`.
+    defined = pd.concat(curves, ignore_index=True).dropna(subset="auc")
+    if len(defined):
+        figures.save(figures.mask_roc(defined), folder / "roc.png")
     # The first seed's graphs, the truth first.
     first = {mask: reports[mask, seed] for mask, seed in reversed(reports)}
     any_report = next(iter(first.values()))

@@ -22,6 +22,7 @@ from mocoda.seeding import seed_for
 # Rows that a mask is measured on (our choice), and points kept of a curve.
 ROWS = 5000
 POINTS = 400
+CURVE = ("false_positive_rate", "true_positive_rate")
 
 
 def true_graphs(domain: Domain, observation: np.ndarray, action: np.ndarray) -> np.ndarray:
@@ -48,6 +49,8 @@ def report_mask(job: Job) -> None:
 
     Areas, precision and recall are over entries whose root is part of the state, as published, over
     all entries (`_all_roots`), and over those from one slot to another (`_between_slots`).
+    Where the true graphs have all edges, or none, no area is defined (None), and the curve is a
+    row of NaN.
     """
     domain = DOMAINS[job.wildcards["domain"]]
     mask = load_mask(job.inputs["card"], job.inputs["mask"], domain)
@@ -87,9 +90,13 @@ def report_mask(job: Job) -> None:
         "mean_truth": truth.mean(axis=0).tolist(),
     }
     job.log(", ".join(f"{k} {v:.4f}" for k, v in report.items() if isinstance(v, float)))
-    false_rate, true_rate, _ = roc(scores, truth, state_roots_only=True)
-    shown = np.unique(np.linspace(0, len(false_rate) - 1, POINTS).round().astype(int))
-    curve = {"false_positive_rate": false_rate[shown], "true_positive_rate": true_rate[shown]}
+    if report["auc"] is None:
+        job.log("no ROC curve: of the true graphs all entries, or none, are edges")
+        curve = {name: np.array([np.nan]) for name in CURVE}
+    else:
+        rates = roc(scores, truth, state_roots_only=True)
+        shown = np.unique(np.linspace(0, len(rates[0]) - 1, POINTS).round().astype(int))
+        curve = {name: rate[shown] for name, rate in zip(CURVE, rates, strict=False)}
     with atomic_path(job.outputs["roc"]) as path:
         pd.DataFrame(curve).assign(mask=job.wildcards["mask"], seed=job.seed).to_csv(
             path, index=False
